@@ -1,0 +1,5 @@
+"""``python -m stationmaster``: the same as the command ``stationmaster``."""
+
+from stationmaster.cli import main
+
+main()

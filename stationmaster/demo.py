@@ -1,0 +1,171 @@
+"""``stationmaster demo``: portal and simulated stations on this machine, through the same commands a user types."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import click
+
+from bench_sim.fleet import FleetError, SimulatedStation, command, run_command
+from stationmaster.cli_errors import Refusal
+
+ADMINISTRATOR = "admin@example.com"
+PROCEDURE = ("PCBA functional test", "pcba_functional")
+START_LIMIT_S = 30.0
+HERE_S = (45.0, 90.0)  # how long a station that comes and goes stays
+AWAY_S = (15.0, 30.0)
+
+# Bench 1: its simulated operator answers every prompt at once.
+AUTOPILOT = {
+    "procedure": PROCEDURE[1],
+    "serials": "SN-{n:06d}",
+    "first": 1,
+    "pause_s": 3,
+    "answers": {"insert_board": {"acknowledge": "true"}, "led_colour": {"response": "green"}},
+}
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The portal's port.")
+@click.option("--data-dir", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True, help="Its data.")
+@click.option("--stations", default=3, show_default=True, type=click.IntRange(1, 50), help="How many benches.")
+def demo(port: int, data_dir: Path, stations: int) -> None:
+    """Start everything on this machine, no questions: the portal, and simulated stations. Ctrl-C stops all of it."""
+    data_dir = data_dir.resolve()
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _run(data_dir, port, url, stations)
+    except FleetError as error:
+        raise Refusal(str(error).removeprefix("stationmaster: ")) from None
+
+
+def _run(data_dir: Path, port: int, url: str, count: int) -> None:
+    portal_dir = data_dir / "portal"
+    password = _administrator(data_dir, portal_dir)
+    portal = _start_portal(portal_dir, port, url, data_dir / "portal.log")
+    benches: list[SimulatedStation] = []
+    stop_asked = _stop_on_signals()
+    try:
+        for number in range(1, count + 1):
+            bench = _bench(data_dir, portal_dir, url, number)
+            benches.append(bench)
+        print(_greeting(url, password, count), flush=True)
+        _supervise(portal, benches, stop_asked)
+    finally:
+        for bench in benches:
+            bench.stop()
+        portal.terminate()
+        portal.wait()
+    print("Stopped. `make demo` goes on with the same data; `make demo-reset` starts over.", flush=True)
+
+
+def _administrator(data_dir: Path, portal_dir: Path) -> str:
+    """The administrator's password: made on the first start, kept for the next ones in a file only we can read."""
+    note = data_dir / "administrator-password.txt"
+    if note.exists():
+        return note.read_text().strip()
+    password = secrets.token_urlsafe(12)
+    run_command(
+        "portal", "user", "add", ADMINISTRATOR, "--role", "owner", "--password-stdin",
+        "--data-dir", str(portal_dir), stdin=password,
+    )  # fmt: skip
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(password + "\n")
+    return password
+
+
+def _start_portal(portal_dir: Path, port: int, url: str, log: Path) -> subprocess.Popen[bytes]:
+    words = ("portal", "serve", "--port", str(port), "--data-dir", str(portal_dir))
+    with log.open("wb") as file:
+        portal = subprocess.Popen(command(*words), stdout=file, stderr=file, start_new_session=True)
+    deadline = time.monotonic() + START_LIMIT_S
+    while not _is_healthy(url):
+        if portal.poll() is not None:
+            lines = log.read_text(errors="replace").strip().splitlines() or ["the portal ended without a word"]
+            raise FleetError(lines[-1])
+        if time.monotonic() > deadline:
+            portal.terminate()
+            raise FleetError(f"the portal did not answer within {START_LIMIT_S:.0f} s: see {log}")
+        time.sleep(0.1)
+    return portal
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:  # noqa: S310  (our own address)
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _bench(data_dir: Path, portal_dir: Path, url: str, number: int) -> SimulatedStation:
+    """One bench: created and enrolled on the first start, started on each."""
+    name = f"Bench {number}"
+    bench = SimulatedStation(data_dir / f"bench-{number}")
+    where = ("--data-dir", str(portal_dir))
+    if not bench.is_enrolled:
+        procedure_id = _procedure(data_dir, portal_dir)
+        if not (data_dir / f"bench-{number}").exists():
+            run_command("portal", "station", "create", name, "--procedure", procedure_id, *where)
+        bench.home.mkdir(parents=True, exist_ok=True)
+        options = ["--bench", "pcba"]
+        if number == 1:
+            autopilot = data_dir / "autopilot.json"
+            autopilot.write_text(json.dumps(AUTOPILOT))
+            options += ["--autopilot", str(autopilot)]
+        bench.enrol(url, run_command("portal", "token", "create", "--station", name, *where), options)
+    bench.start()
+    return bench
+
+
+def _procedure(data_dir: Path, portal_dir: Path) -> str:
+    note = data_dir / "procedure-id.txt"
+    if not note.exists():
+        name, identifier = PROCEDURE
+        words = ("portal", "procedure", "create", name, "--identifier", identifier, "--data-dir", str(portal_dir))
+        note.write_text(run_command(*words))
+    return note.read_text().strip()
+
+
+def _greeting(url: str, password: str, count: int) -> str:
+    who = ["tests unit after unit by itself", "waits for an operator", "comes and goes"]
+    benches = [f"  Bench {n}  {who[n - 1] if n <= len(who) else who[1]}" for n in range(1, count + 1)]
+    sign_in = [f"  sign in   {ADMINISTRATOR}", f"  password  {password}"]
+    return "\n".join(["", f"Stationmaster runs on {url}", *sign_in, "", *benches, "", "Ctrl-C stops all of it."])
+
+
+def _stop_on_signals() -> list[int]:
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda given, _frame: asked.append(given))
+    return asked
+
+
+def _supervise(portal: subprocess.Popen[bytes], benches: list[SimulatedStation], stop_asked: list[int]) -> None:
+    """Until somebody stops it: the third bench leaves and comes back, sometimes without a good-bye."""
+    rng = random.Random(7)  # noqa: S311  (a rhythm, not a secret)
+    visitor = benches[2] if len(benches) > 2 else None
+    next_move = time.monotonic() + rng.uniform(*HERE_S)
+    while not stop_asked:
+        time.sleep(0.2)
+        if portal.poll() is not None:
+            print("stationmaster: the portal has ended: see portal.log in the data directory", file=sys.stderr)
+            return
+        if visitor is not None and time.monotonic() > next_move:
+            if not visitor.is_running:
+                visitor.start()
+                next_move = time.monotonic() + rng.uniform(*HERE_S)
+            else:
+                visitor.kill() if rng.random() < 0.4 else visitor.stop()
+                next_move = time.monotonic() + rng.uniform(*AWAY_S)
