@@ -1,0 +1,1 @@
+"""The program that runs unattended on a physical test bench. Never imports the portal."""

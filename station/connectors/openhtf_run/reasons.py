@@ -1,0 +1,107 @@
+"""Why a phase or a script ended as it did, in words for the person at the bench."""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+_LAST_LINES = 12
+
+
+def exception_in_words(error: BaseException, folder: str, frames: TracebackType | None = None) -> str:
+    """One line: what was raised, and where in the procedure's own files."""
+    if isinstance(error, SyntaxError) and error.filename:
+        where = f"{own_file(error.filename, folder) or error.filename}, line {error.lineno}"
+        return f"{type(error).__name__}: {error.msg} ({where})"
+    text = str(error).strip()
+    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    place = _place(frames if frames is not None else error.__traceback__, folder)
+    return f"{what} ({place})" if place else what
+
+
+def traceback_in_words(error: BaseException) -> str:
+    """The last lines of the traceback, without the frames of the connector."""
+    lines = traceback.format_exception(type(error), error, _own_frames(error.__traceback__))
+    return "\n".join("".join(lines).rstrip().split("\n")[-_LAST_LINES:])
+
+
+def phase_in_words(attempt: Any, folder: str) -> str | None:
+    """Why a phase did not pass. None when it passed, or was skipped."""
+    record = attempt.state.phase_record
+    result = record.result
+    outcome = getattr(record.outcome, "name", "")
+    if result is None or outcome in ("PASS", "SKIP"):
+        return None
+    if attempt.was_stopped:
+        return "Stopped."
+    if attempt.exit_call is not None:
+        return f"The phase called sys.exit({attempt.exit_call})."
+    raised = result.phase_result
+    if isinstance(getattr(raised, "exc_val", None), BaseException):
+        return exception_in_words(raised.exc_val, folder, raised.exc_tb)
+    if result.is_timeout:
+        return f"The phase took longer than its limit of {attempt.limit_s:g} s."
+    if isinstance(raised, BaseException):
+        return f"The phase was interrupted: {type(raised).__name__}."
+    if getattr(attempt.state, "hit_repeat_limit", False):
+        return f"The phase asked to be repeated more often than its limit of {attempt.repeat_limit}."
+    failures = [_failure_in_words(m) for m in record.measurements.values() if _has_failed(m)]
+    if failures:
+        return "\n".join(failures)
+    words = {
+        "STOP": "The phase stopped the test.",
+        "FAIL_AND_CONTINUE": "The phase reported a failure.",
+        "FAIL_SUBTEST": "The phase failed its sub-test.",
+    }
+    return words.get(getattr(raised, "name", ""), "A diagnosis found a failure." if outcome == "FAIL" else None)
+
+
+def _has_failed(measurement: Any) -> bool:
+    return getattr(measurement.outcome, "name", "") in ("FAIL", "UNSET", "PARTIALLY_SET")
+
+
+def _failure_in_words(measurement: Any) -> str:
+    from .measured import is_without_number, judged
+
+    found = judged(measurement)
+    name = found["name"]
+    if "measured_value" not in found and "x_axis" not in found:
+        return f"{name} was not measured."
+    broken = [v["expression"] for v in found["validators"] if v.get("outcome") == "FAIL" and v.get("is_decisive", True)]
+    value = f"{found['measured_value']}" if "measured_value" in found else f"{len(found['x_axis']['data'])} points"
+    units = f" {found['units']}" if found.get("units") and "measured_value" in found else ""
+    if is_without_number(measurement):
+        return f"{name} = {value}: not a number"
+    return f"{name} = {value}{units}: not {' and '.join(broken) or 'as required'}"
+
+
+def _place(frames: TracebackType | None, folder: str) -> str | None:
+    """The innermost frame in a file of the procedure."""
+    place = None
+    for frame in traceback.extract_tb(frames):
+        own = own_file(frame.filename, folder)
+        if own:
+            place = f"{own}, line {frame.lineno}"
+    return place
+
+
+@functools.lru_cache(maxsize=1024)  # asked for every line that a script prints
+def own_file(path: str, folder: str) -> str | None:
+    """A source file of the procedure, relative to its folder; None for others and those of an environment in it."""
+    try:
+        relative = Path(path).absolute().relative_to(folder)
+    except ValueError:
+        return None
+    is_foreign = path.startswith("<") or not {".venv", "venv", "site-packages"}.isdisjoint(relative.parts)
+    return None if is_foreign else str(relative)
+
+
+def _own_frames(frames: TracebackType | None) -> TracebackType | None:
+    """The traceback from the first frame that is not the connector's."""
+    here = Path(__file__).absolute().parent
+    while frames is not None and Path(frames.tb_frame.f_code.co_filename).absolute().parent == here:
+        frames = frames.tb_next
+    return frames

@@ -1,0 +1,269 @@
+"""``stationmaster station run``: everything of one station program, put together, from start to end.
+
+Exit codes, as in contract/station-agent.md §1.5: 0 after SIGTERM or SIGHUP (an orderly stop), 130 after SIGINT, 75 when
+the portal ended it for good (credentials revoked, or another program took over). A service manager restarts it after
+none of them. However it ends: the running test is stopped with its instruments made safe, and its record is kept.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from station.autopilot import Autopilot
+from station.commands import CommandDesk
+from station.credentials import Credentials, wipe_credentials
+from station.engine import Engine
+from station.forgotten_runs import queue_forgotten_runs
+from station.hardware import read_hardware, read_load
+from station.home import Home
+from station.journal import Journal, JournalShelf
+from station.link import Link, Parting
+from station.outbox import Outbox, open_outbox
+from station.portal_api import PortalApi
+from station.procedure_folders import ProcedureFolders
+from station.protocol import (
+    AnyCommand,
+    AnyRunEvent,
+    CommandResult,
+    Goodbye,
+    Heartbeat,
+    Hello,
+    LocalProcedures,
+    Model,
+    ProceduresChanged,
+    Progress,
+    UploadNews,
+    Welcome,
+)
+from station.record import RunRecord
+from station.settings import StationSettings
+from station.uploader import Uploader
+from stationmaster.cli_errors import Refusal
+
+EXIT_INTERRUPTED = 130
+EXIT_PARTED = 75
+RECORD_LIMIT_S = 3.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why the program ends. ``line``: said to the person, on stderr where it is bad news."""
+
+    exit_code: int
+    line: str
+    is_bad_news: bool = False
+
+
+class Daemon:
+    """One station program in its home, which the caller has locked. ``say(line, is_bad_news)`` speaks to the person."""
+
+    def __init__(
+        self,
+        home: Home,
+        credentials: Credentials,
+        settings: StationSettings,
+        procedure_folders: Sequence[Path],
+        say: Callable[[str, bool], None],
+    ) -> None:
+        self._home = home
+        self._credentials = credentials
+        self._say = say
+        # A SimpleQueue, because a signal handler may put into it at any moment; an Event could deadlock.
+        self._endings: queue.SimpleQueue[Ending] = queue.SimpleQueue()
+        self._trouble: str | None = None
+        self._was_connected = False
+        self._reported: LocalProcedures | None = None
+        self._hardware = read_hardware()
+        self._outbox = _open_outbox(home, say)
+        self._api = PortalApi.of(credentials)
+        self._folders = ProcedureFolders(home, procedure_folders)
+        self._shelf = JournalShelf(home.journals)
+        self._engine = Engine(self._shelf, home.runs, on_event=self._on_event, on_finished=self._on_finished)
+        self._desk = CommandDesk(self._engine, self._folders, settings)
+        self._uploader = Uploader(self._outbox, self._api, credentials.station_id, home.runs, self._on_upload)
+        self._link = Link(credentials, self._api, self)
+        self._autopilot = (
+            None
+            if settings.autopilot is None
+            else Autopilot(home, settings.autopilot, self._desk, self._engine, self._folders)
+        )
+
+    def run(self) -> Ending:
+        """Work until a signal or the portal ends it. Returns why."""
+        self._listen_to_signals()
+        read_load(self._home.root)  # the first reading of the processor's load has no past to compare with
+        self._recover()
+        self._uploader.start()
+        self._link.start()
+        if self._autopilot is not None:
+            self._autopilot.start()
+        ending = self._endings.get()
+        self._shut_down()
+        return ending
+
+    def _recover(self) -> None:
+        """Give the runs that a crash left open their end and their place in the outbox. Never stops the station."""
+        try:
+            self._engine.recover()
+            queue_forgotten_runs(self._shelf, self._outbox, self._credentials.station_id)
+        except (OSError, sqlite3.Error):
+            log.exception("recovery_failed")
+
+    def _listen_to_signals(self) -> None:
+        def on_signal(number: int, _frame: FrameType | None) -> None:
+            code = EXIT_INTERRUPTED if number == signal.SIGINT else 0
+            self._endings.put(Ending(code, "The station program has stopped."))
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, on_signal)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asked for that
+            signal.signal(signal.SIGHUP, on_signal)
+
+    def _shut_down(self) -> None:
+        if self._engine.active_execution_id is not None:
+            self._say("Stopping: the running test is ended and its instruments are made safe.", False)
+        self._desk.close()
+        if self._autopilot is not None:
+            self._autopilot.stop()
+        self._engine.close()
+        self._engine.wait(RECORD_LIMIT_S)  # an earlier run's record may still be on its way to the outbox
+        self._link.stop(Goodbye())
+        self._uploader.stop()
+        self._api.close()
+        self._outbox.close()
+
+    # ── the engine's ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _on_event(self, _event: AnyRunEvent) -> None:
+        self._link.wake()
+
+    def _on_finished(self, journal: Journal, record: RunRecord | None) -> None:
+        if record is None:
+            return  # ended before the unit was known: there is nothing to record
+        try:
+            is_new = self._outbox.put(record, self._credentials.station_id)
+        except (sqlite3.Error, OSError):
+            # The journal has it all; the next start of the program queues it again.
+            log.exception("record_not_queued", execution_id=journal.execution_id)
+            return
+        if is_new:
+            self._on_upload(
+                UploadNews(
+                    execution_id=record.execution_id, state="queued", uploads_waiting=self._outbox.count_waiting()
+                )
+            )
+            self._uploader.wake()
+
+    def _on_upload(self, news: UploadNews) -> None:
+        self._link.say(news)
+
+    # ── the link's (see `station.link.LinkOwner`) ───────────────────────────────────────────────────────────────────
+
+    def journal(self) -> Journal | None:
+        """The journal of the current, or else the last, execution."""
+        return self._engine.journal
+
+    def greeting(self, journal: Journal | None) -> Hello:
+        """Who we are, and how far the execution has come."""
+        return Hello(
+            hardware=self._hardware,
+            progress=None
+            if journal is None
+            else Progress(execution_id=journal.execution_id, last_seq=journal.last_seq),
+            uploads_waiting=self._outbox.count_waiting(),
+        )
+
+    def beat(self) -> Sequence[Model]:
+        """The heartbeat, and the procedures where a folder came or went."""
+        load = read_load(self._home.root)
+        heartbeat = Heartbeat(
+            uploads_waiting=self._outbox.count_waiting(),
+            cpu_percent=load.cpu_percent,
+            memory_used_mb=load.memory_used_mb,
+            disk_free_mb=load.disk_free_mb,
+            sent_at=datetime.now(UTC),
+        )
+        report = self._folders.report()
+        if report == self._reported:
+            return [heartbeat]
+        self._reported = report
+        return [heartbeat, report]
+
+    def welcomed(self, welcome: Welcome) -> Sequence[Model]:
+        """The link is up: say what can run here, and how the last record's upload stands."""
+        again = " again" if self._was_connected else ""
+        self._say(f"Station {welcome.station_name} is connected{again} to {self._credentials.portal_url}", False)
+        log.info("link_up", station_id=welcome.station_id)
+        self._was_connected = True
+        self._trouble = None
+        self._folders.link(welcome.procedures)
+        self._uploader.portal_is_back()
+        self._reported = self._folders.report()
+        return [self._reported, *self._last_upload()]
+
+    def procedures_changed(self, message: ProceduresChanged) -> Sequence[Model]:
+        """Other procedures are linked now."""
+        self._folders.link(message.procedures)
+        self._reported = self._folders.report()
+        return [self._reported]
+
+    def obey(self, command: AnyCommand) -> CommandResult:
+        """See `CommandDesk.obey`."""
+        return self._desk.obey(command)
+
+    def link_lost(self, reason: str) -> None:
+        """Say it once per outage; the log has each new reason."""
+        if self._trouble is None:
+            self._say(f"Portal not reachable at {self._credentials.portal_url}: trying again ({reason})", False)
+        if reason != self._trouble:
+            log.warning("link_down", reason=reason)
+        self._trouble = reason
+
+    def parted(self, parting: Parting) -> None:
+        """End the program; forget the credentials when they are worth nothing any more."""
+        if parting.is_revoked:
+            wipe_credentials(self._home)
+            line = (
+                f"The portal has revoked this installation: {parting.reason}. The credentials are deleted; "
+                "enrol again with a new setup token."
+            )
+        else:
+            line = f"The portal ended the link: {parting.reason}."
+        self._endings.put(Ending(EXIT_PARTED, line, is_bad_news=True))
+
+    def _last_upload(self) -> Sequence[Model]:
+        journal = self._engine.journal
+        record = None if journal is None else self._outbox.find(journal.execution_id)
+        if record is None:
+            return []
+        return [
+            UploadNews(
+                execution_id=record.execution_id,
+                state=record.state,
+                run_id=record.run_id,
+                error=record.why,
+                uploads_waiting=self._outbox.count_waiting(),
+            )
+        ]
+
+
+def _open_outbox(home: Home, say: Callable[[str, bool], None]) -> Outbox:
+    try:
+        outbox, broken = open_outbox(home.outbox_file)
+    except (sqlite3.Error, OSError) as error:
+        raise Refusal(f"The outbox {home.outbox_file} cannot be used: {error}.") from error
+    if broken is not None:
+        log.error("outbox_was_broken", moved_to=str(broken))
+        say(f"The outbox was damaged. It was moved to {broken}; the newest runs are queued again.", True)
+    return outbox

@@ -1,0 +1,152 @@
+"""What a run asks of people: which unit it is, and the prompts of its phases. And what it does with the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from station.events import EventWriter, Message
+from station.identification import IDENTIFY, form_for, unit_from
+from station.phase_events import PhaseEvents
+from station.prompts import Question, Questions, check_answer, prompt_components
+from station.protocol import IdentifyRequest, IdentifyResolved, UiClosed, UiRequest, Unit
+from station.refusal import Refused
+from station.run_request import RunRequest
+
+_LATE = {
+    "timeout": "The time to answer is over.",
+    "stopped": "The run is being stopped.",
+    "phase_ended": "Its phase has ended.",
+}
+
+
+class Prompting:
+    """The questions of one run, and its unit. ``send`` brings a command to the connector."""
+
+    def __init__(
+        self, request: RunRequest, events: EventWriter, phases: PhaseEvents, send: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self.unit: Unit | None = None
+        self._request = request
+        self._events = events
+        self._phases = phases
+        self._send = send
+        self._questions = Questions()
+        self._prefill = Unit()
+
+    def answer(self, request_id: str, values: Mapping[str, str], by: str | None) -> None:
+        """Answer an open question. Raises `Refused`; the question then stays open."""
+        with self._events.lock:
+            question = self._questions.find(request_id)
+            if question.phase_key is None:
+                self._resolve(unit_from(values, self._prefill), by)
+            else:
+                text = _text_of(check_answer(question.components, values))
+                self._close(question, "answered", by)
+                self._send({"type": "answer", "id": question.request_id, "text": text})
+
+    def identify(self, message: Message) -> None:
+        """The connector needs the unit. It is asked for only where nobody knows it."""
+        self._prefill = Unit.model_validate(message["unit"])
+        recorded = self._request.answers.get(IDENTIFY)
+        if self._request.serial_number is not None:
+            self._resolve(unit_from({"serial_number": self._request.serial_number}, self._prefill), None)
+        elif recorded is not None:
+            self._resolve(unit_from(recorded, self._prefill), "recorded answers")
+        elif message["mode"] == "never" or (message["mode"] == "auto" and self._prefill.serial_number):
+            self._resolve(self._prefill, None)
+        else:
+            request_id = f"identify-{self._events.journal.execution_id}"
+            question = Question(request_id, tuple(form_for(self._prefill)))
+            self._questions.add(question)
+            self._events.emit(IdentifyRequest, request_id=request_id, components=list(question.components))
+
+    def note_unit(self, message: Message) -> None:
+        """The unit as the script knows it when its test begins; `RunStarted` tells it on."""
+        self.unit = self._with_part(Unit.model_validate(message["unit"]))
+
+    def change_unit(self, message: Message) -> None:
+        """The script named another unit during the test."""
+        self.note_unit(message)
+        self._events.emit(IdentifyResolved, unit=self.unit)
+
+    def ask(self, message: Message) -> None:
+        """A phase asks the operator."""
+        components = prompt_components(message["message"], message["text_input"], message["image_url"])
+        place = self._events.place_of(message)
+        question = Question(message["id"], tuple(components), place["phase_key"], place["attempt"])
+        recorded = self._recorded_answer(question, message)
+        if recorded is not None:
+            self._phases.note(f"Answered from the recorded answers: {message['message']}", "INFO", message)
+            self._send({"type": "answer", "id": question.request_id, "text": _text_of(recorded)})
+        else:
+            self._questions.add(question)
+            self._events.emit(
+                UiRequest,
+                **place,
+                request_id=question.request_id,
+                message=message["message"] or None,
+                components=components,
+            )
+
+    def take_back(self, message: Message) -> None:
+        """The connector closed a question itself."""
+        for question in self._questions.open:
+            if question.request_id == message["id"]:
+                self._close(question, message["reason"])
+
+    def close_all(self, reason: str, phase_key: str | None = None) -> None:
+        """Close every open question, or those of one phase."""
+        for question in self._questions.open:
+            if phase_key is None or question.phase_key == phase_key:
+                self._close(question, reason)
+
+    def _resolve(self, unit: Unit, by: str | None) -> None:
+        for question in self._questions.open:
+            self._close(question, "answered", by)
+        self.unit = self._with_part(unit)
+        if self.unit is not None:
+            self._events.emit(IdentifyResolved, unit=self.unit, answered_by=by)
+        self._send({"type": "unit", "unit": unit.model_dump(exclude_none=True)})
+
+    def _with_part(self, unit: Unit) -> Unit | None:
+        """The unit as it is recorded; None without a serial number.
+
+        A record is refused without a part number: where nobody named one, the procedure's identifier stands in.
+        """
+        if not unit.serial_number:
+            return None
+        return unit if unit.part_number else unit.model_copy(update={"part_number": self._request.identifier})
+
+    def _recorded_answer(self, question: Question, message: Message) -> dict[str, str] | None:
+        key = question.phase_key or ""
+        recorded = self._request.answers.get(key, self._request.answers.get(self._phases.name_of(key)))
+        if recorded is None:
+            return None
+        # A phase that asks more than once has the answers to all its prompts in one place.
+        fitting = {c.key: recorded[c.key] for c in question.components if c.key in recorded}
+        if any(c.required and c.key not in fitting for c in question.components):
+            return None
+        try:
+            return check_answer(question.components, fitting)
+        except Refused as refused:
+            self._phases.note(f"The recorded answer does not fit: {refused.reason}", "WARNING", message)
+            return None
+
+    def _close(self, question: Question, reason: str, by: str | None = None) -> None:
+        who = f"already answered by {by}" if by else "already answered"
+        self._questions.close(question.request_id, _LATE.get(reason, who))
+        if question.phase_key is not None:
+            self._events.emit(
+                UiClosed,
+                phase_key=question.phase_key,
+                attempt=question.attempt,
+                request_id=question.request_id,
+                reason=reason,
+                answered_by=by,
+            )
+
+
+def _text_of(values: Mapping[str, str]) -> str:
+    """What the script gets: the typed text; an acknowledgement has none."""
+    return values.get("response", "")

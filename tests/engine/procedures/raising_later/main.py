@@ -1,0 +1,9 @@
+import openhtf as htf
+
+
+def fine(test):
+    pass
+
+
+htf.Test(fine).execute()
+raise RuntimeError("after the verdict")

@@ -1,0 +1,1 @@
+import openhtf as htf  # noqa: F401 - and then nothing is executed
