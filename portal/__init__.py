@@ -1,0 +1,1 @@
+"""The web server: admin pages, REST API, live Operator UI, database."""

@@ -1,0 +1,50 @@
+"""What services announce after a commit, for whoever shows it live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StationChanged:
+    """A station was made, renamed, or enrolled."""
+
+    station_id: str
+
+
+@dataclass(frozen=True)
+class ProceduresLinked:
+    """The procedures that a station may run changed."""
+
+    station_id: str
+
+
+@dataclass(frozen=True)
+class LinkRevoked:
+    """A station's credentials are worth nothing any more; ``reason`` in words."""
+
+    station_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class StationEnrolled:
+    """A machine was enrolled for a station."""
+
+    station_id: str
+
+
+@dataclass(frozen=True)
+class PresenceChanged:
+    """A station came, went, or is not known to be there any more."""
+
+    station_id: str
+
+
+@dataclass(frozen=True)
+class RunStored:
+    """A record has arrived. ``station_id``: None for one that a person uploaded."""
+
+    run_id: str
+    station_id: str | None
+    execution_id: str | None

@@ -1,0 +1,30 @@
+"""API keys on requests: ``Authorization: Bearer …``."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+
+from portal.errors import BadRequest, Unauthorized
+from portal.services.api_keys import authenticate_key
+from portal.services.names import is_id
+from portal.web import db, set_actor
+
+
+def required(blueprint: Blueprint) -> None:
+    """Let nobody use the blueprint without a valid key."""
+    blueprint.before_request(authenticate)
+
+
+def authenticate() -> None:
+    """Say who acts in this request. Raises `Unauthorized`."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Unauthorized("Send an API key: Authorization: Bearer <key>.")
+    set_actor(authenticate_key(db(), key.strip(), request.remote_addr))
+
+
+def require_uuid(value: str, name: str) -> str:
+    """An id out of a path. Raises `BadRequest` for what is none, before anything is looked up."""
+    if not is_id(value):
+        raise BadRequest(f"The {name} is not a UUID.", name)
+    return value.lower()

@@ -1,0 +1,49 @@
+"""What a station's program asks of the portal besides its link: to be enrolled, and whether it still is."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, request
+from pydantic import BaseModel, ConfigDict
+
+from portal.api import bodies, keys
+from portal.errors import Forbidden
+from portal.services.setup_tokens import MachineFacts, redeem_setup_token
+from portal.web import actor, db
+
+api = Blueprint("station_api", __name__, url_prefix="/api/station")
+
+
+class EnrolIn(BaseModel):
+    """A setup token, and what the machine is."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    token: str
+    hostname: str
+    os: str
+    platform: str
+    program_version: str
+    mac_address: str | None = None
+
+
+@api.post("/enrol")
+def enrol() -> Response:
+    """Exchange a setup token for the station's key, once."""
+    given = bodies.read_body(EnrolIn)
+    facts = MachineFacts(**given.model_dump(exclude={"token"}), address=request.remote_addr)
+    enrolment = redeem_setup_token(db(), given.token, facts)
+    return jsonify(
+        api_key=enrolment.api_key,
+        station={"id": enrolment.station.id, "name": enrolment.station.name},
+        installation_id=enrolment.installation_id,
+        replaced_installations=enrolment.replaced_installations,
+    )
+
+
+@api.get("/whoami")
+def whoami() -> Response:
+    """Which station the key is of; 401 once it was revoked."""
+    keys.authenticate()
+    if not actor().is_station:
+        raise Forbidden("This key is a person's: a station's key is needed here.")
+    return jsonify(station={"id": actor().id, "name": actor().name}, installation_id=actor().installation_id)

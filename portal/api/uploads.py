@@ -1,0 +1,72 @@
+"""The bytes of attachments: addresses that carry their own proof, for uploading and for downloading.
+
+An address is signed, names one attachment and one direction, and lives for ten minutes. No key is sent with it.
+Source: contract/v2-api.md §4.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from flask import Blueprint, Response, request, send_file
+from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+
+from portal.errors import BadRequest, Forbidden
+from portal.services.attachments import open_upload, receive_upload
+from portal.web import db, portal
+
+api = Blueprint("uploads", __name__, url_prefix="/api")
+
+LIFETIME_S = 600
+Direction = Literal["upload", "download"]
+
+
+@api.put("/uploads/<proof>")
+def upload(proof: str) -> Response:
+    """Take the bytes in, streamed to disk."""
+    attachment_id = _read_proof(proof, "upload")
+    is_chunked = bool(request.environ.get("wsgi.input_terminated"))
+    if request.content_length is None and not is_chunked:
+        raise BadRequest("The length of the file is missing: send Content-Length.")
+    request.max_content_length = portal().settings.max_attachment_bytes
+    receive_upload(db(), attachment_id, request.stream, request.content_type)
+    return Response("{}", content_type="application/json")
+
+
+@api.get("/downloads/<proof>")
+def download(proof: str) -> Response:
+    """Hand the file out: always as a download, and so that nothing in it can act in a browser."""
+    file = open_upload(db(), _read_proof(proof, "download"))
+    response = send_file(
+        file.path,
+        mimetype=file.content_type,
+        as_attachment=True,
+        download_name=file.name,
+        conditional=True,
+        etag=file.sha256,
+        max_age=0,
+    )
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def address(attachment_id: str, direction: Direction) -> str:
+    """The absolute address under which the attachment can be put, or got, for the next ten minutes."""
+    base = (portal().settings.public_url or request.url_root).rstrip("/")
+    return f"{base}/api/{direction}s/{_serializer(direction).dumps(attachment_id)}"
+
+
+def _read_proof(proof: str, direction: Direction) -> str:
+    try:
+        attachment_id = _serializer(direction).loads(proof, max_age=LIFETIME_S)
+    except SignatureExpired as error:
+        raise Forbidden("This address has expired: ask for the attachment again, and use the new one.") from error
+    except BadData as error:
+        raise Forbidden("This address is not valid: it was changed, or was not made by this portal.") from error
+    return str(attachment_id)
+
+
+def _serializer(direction: Direction) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(portal().settings.secret_key, salt=f"attachment-{direction}")

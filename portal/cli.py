@@ -1,0 +1,185 @@
+"""``stationmaster portal``: serve, and what an administrator does from the command line.
+
+The commands work while the portal runs, on the same data. Each brings the database to this version first. Results are
+on stdout, alone; whatever is refused is one line on stderr.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from flask import Flask
+
+from portal import migrations
+from portal.database import Database, Db
+from portal.errors import PortalError
+from portal.services import api_keys, procedures, setup_tokens, stations, users
+from portal.services.actors import SYSTEM, Role
+from portal.settings import BadSetting, Settings, load_settings
+from stationmaster.cli_errors import Refusal
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def data_dir_option(command: C) -> C:
+    """``--data-dir``, which every command takes."""
+    return click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Where the portal's data is. Default: STATIONMASTER_DATA_DIR, else your own data directory.",
+    )(command)
+
+
+@click.group()
+def portal() -> None:
+    """The web server and its administration."""
+
+
+@portal.command()
+@click.option("--host", help="The address to listen on; 0.0.0.0 for all of this machine's. Default: 127.0.0.1.")
+@click.option("--port", type=int, help="The port to listen on. Default: 8000.")
+@data_dir_option
+def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
+    """Serve until Ctrl-C. Brings the database to this version first."""
+    # Imported here: the server needs everything, the other commands start faster without it.
+    from portal.server import serve as run_server
+
+    try:
+        run_server(_settings(data_dir, host=host, port=port))
+    except migrations.MigrationFailed as error:
+        raise Refusal(str(error)) from error
+
+
+@portal.group()
+def user() -> None:
+    """People."""
+
+
+@user.command("add")
+@click.argument("email")
+@click.option("--role", required=True, type=click.Choice([role.value for role in Role]), help="What they may do.")
+@click.option("--name", help="Their name.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made.")
+@data_dir_option
+def add_user(email: str, role: str, name: str | None, password_stdin: bool, data_dir: Path | None) -> None:
+    """Add a user. Prints the password when it made one."""
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
+    with _open(data_dir) as db:
+        users.create_user(db, SYSTEM, email, role, password, name)
+    if not password_stdin:
+        click.echo(password)
+
+
+@portal.group()
+def key() -> None:
+    """API keys."""
+
+
+@key.command("create")
+@click.option("--user", "email", help="E-mail address of the user that the key acts for.")
+@click.option("--station", help="Name of the station that the key acts for.")
+@click.option("--name", default="command line", show_default=True, help="What the key is for.")
+@data_dir_option
+def create_key(email: str | None, station: str | None, name: str, data_dir: Path | None) -> None:
+    """Make an API key and print it. It cannot be shown again."""
+    if (email is None) == (station is None):
+        raise Refusal("say whose key it is: either --user EMAIL or --station NAME", exit_code=2)
+    with _open(data_dir) as db:
+        if station is not None:
+            made = api_keys.create_station_key(db, SYSTEM, stations.require_station(db, station).id, name)
+        else:
+            owner = users.find_user_by_email(db, email or "")
+            if owner is None:
+                raise Refusal(f"there is no user {email}: add one with `portal user add`")
+            made = api_keys.create_user_key(db, SYSTEM, owner, name)
+    click.echo(made)
+
+
+@portal.group()
+def station() -> None:
+    """Stations."""
+
+
+@station.command("create")
+@click.argument("name")
+@click.option("--procedure", "procedure_ids", multiple=True, metavar="ID", help="Link this procedure; repeatable.")
+@data_dir_option
+def create_station(name: str, procedure_ids: tuple[str, ...], data_dir: Path | None) -> None:
+    """Make a station and print its id."""
+    with _open(data_dir) as db:
+        made = stations.create_station(db, SYSTEM, name, procedure_ids)
+    click.echo(made.id)
+
+
+@station.command("link")
+@click.argument("name")
+@click.option("--procedure", "procedure_id", required=True, metavar="ID", help="The procedure it may run.")
+@data_dir_option
+def link_procedure(name: str, procedure_id: str, data_dir: Path | None) -> None:
+    """Let the station of that name run a procedure."""
+    with _open(data_dir) as db:
+        procedures.link_procedure(db, SYSTEM, stations.require_station(db, name).id, procedure_id)
+
+
+@portal.group()
+def procedure() -> None:
+    """Procedures."""
+
+
+@procedure.command("create")
+@click.argument("name")
+@click.option("--identifier", help="Name of its folder on the bench; made from the name when not given.")
+@data_dir_option
+def create_procedure(name: str, identifier: str | None, data_dir: Path | None) -> None:
+    """Make a procedure and print its id."""
+    with _open(data_dir) as db:
+        made = procedures.create_procedure(db, SYSTEM, name, identifier)
+    click.echo(made.id)
+
+
+@portal.group()
+def token() -> None:
+    """Setup tokens."""
+
+
+@token.command("create")
+@click.option("--station", required=True, metavar="NAME", help="Name of the station to enrol a machine for.")
+@data_dir_option
+def create_token(station: str, data_dir: Path | None) -> None:
+    """Make a setup token and print it. It works once, for an hour; older ones of the station stop working."""
+    with _open(data_dir) as db:
+        made = setup_tokens.issue_setup_token(db, SYSTEM, stations.require_station(db, station).id)
+    click.echo(made.token)
+
+
+def _settings(data_dir: Path | None, **given: Any) -> Settings:
+    try:
+        return load_settings(data_dir=data_dir, **given)
+    except BadSetting as error:
+        raise Refusal(str(error)) from error
+
+
+@contextmanager
+def _open(data_dir: Path | None) -> Iterator[Db]:
+    """The database of this data directory, at this version; refusals of services end the command with one line."""
+    settings = _settings(data_dir)
+    try:
+        migrations.upgrade(settings)
+        database = Database(Flask("portal"), settings)
+        try:
+            with database.open() as db:
+                yield db
+        finally:
+            database.engine.dispose()
+    except migrations.MigrationFailed as error:
+        raise Refusal(str(error)) from error
+    except PortalError as error:
+        raise Refusal(
+            " ".join([error.message, *(i.message for i in error.issues if i.message != error.message)])
+        ) from error

@@ -1,0 +1,177 @@
+"""The database of one portal: engine, sessions, and transactions that announce what they did.
+
+SQLite lets one writer in at a time, and its busy-wait makes the others wait for up to 180 ms. So writers queue on a
+lock of ours, and begin with ``BEGIN IMMEDIATE``; other processes (commands on the same data) are waited for by
+SQLite's own time-out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any
+from zlib import crc32
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import Engine, event, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
+
+from portal.models.base import Base
+from portal.settings import Settings
+from portal.storage import BlobStore, FolderStore
+
+BUSY_TIMEOUT_MS = 10_000
+WRITE = "stationmaster_write"  # execution option of a connection whose transaction will write
+
+Listener = Callable[[object], None]
+
+
+class Db:
+    """One piece of work with the database: a session of its own, for one thread at a time."""
+
+    def __init__(self, database: Database, session: Session) -> None:
+        self.database = database
+        self.session = session
+        self.settings = database.settings
+        self.blobs: BlobStore = database.blobs
+        self._depth = 0
+        self._after: list[Callable[[], object]] = []
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """One write transaction: all of it, or nothing. Inside another one it is part of that."""
+        if self._depth:
+            self._depth += 1
+            try:
+                yield self.session
+            finally:
+                self._depth -= 1
+            return
+        with self.database.writer_lock:
+            self.session.expunge_all()  # let go, not expired: who holds an object keeps what was read
+            self.session.rollback()  # ends a read that went before: its snapshot could not be written on
+            self.session.connection(execution_options={WRITE: True})
+            self._depth, self._after = 1, []
+            try:
+                yield self.session
+                self.session.commit()
+                self.session.expunge_all()  # what is read next is read from the database, not remembered
+            except BaseException:
+                self.session.rollback()
+                raise
+            finally:
+                self._depth = 0
+        after, self._after = self._after, []
+        for action in after:
+            action()
+
+    def on_commit(self, action: Callable[..., object], *args: object) -> None:
+        """Do something once the transaction is safe; not at all when it is rolled back."""
+        self._after.append(lambda: action(*args))
+
+    def announce(self, what: object) -> None:
+        """Tell the listeners, once the transaction is safe."""
+        self.on_commit(self.database.tell, what)
+
+    def serialise(self, what: str) -> None:
+        """Let one transaction at a time go on from here, for things that no single constraint decides.
+
+        SQLite has one writer at a time anyway; PostgreSQL holds an advisory lock until the transaction ends.
+        """
+        if not self.database.is_sqlite:
+            self.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": crc32(what.encode())})
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self.session.close()
+
+    def __enter__(self) -> Db:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+class Database:
+    """Opens `Db` handles. One for each application."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        url = settings.database_address
+        self.is_sqlite = url.startswith("sqlite")
+        app.config["SQLALCHEMY_DATABASE_URI"] = url
+        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, settings.max_sockets)
+        self._extension = SQLAlchemy(app, metadata=Base.metadata, session_options={"expire_on_commit": False})
+        with app.app_context():
+            self.engine: Engine = self._extension.engine
+        if self.is_sqlite:
+            tune_sqlite(self.engine, settings.sync)
+        self.settings = settings
+        self.blobs: BlobStore = FolderStore(settings.data_dir / "attachments")
+        self.writer_lock: contextlib.AbstractContextManager[object] = threading.RLock() if self.is_sqlite else _NoLock()
+        self._listeners: list[Listener] = []
+
+    def open(self) -> Db:
+        """A handle with its own session. Close it, or use it in a ``with``."""
+        return Db(self, _EngineSession(self._extension, self.engine))
+
+    def listen(self, listener: Listener) -> None:
+        """Call the listener with everything that is announced, in the thread that committed."""
+        self._listeners.append(listener)
+
+    def tell(self, what: object) -> None:
+        """Pass an announcement on. For `Db`."""
+        for listener in self._listeners:
+            listener(what)
+
+
+class _EngineSession(FlaskSession):
+    """Flask-SQLAlchemy's session with its engine given: its own search for one needs an application context."""
+
+    def __init__(self, extension: SQLAlchemy, engine: Engine) -> None:
+        super().__init__(extension, bind=engine, expire_on_commit=False)
+        self._engine = engine
+
+    def get_bind(self, *_args: Any, **_options: Any) -> Engine:
+        """The one engine, in any thread."""
+        return self._engine
+
+
+class _NoLock(contextlib.AbstractContextManager):  # type: ignore[type-arg]
+    """PostgreSQL takes care of its writers itself."""
+
+    def __exit__(self, *_facts: object) -> None:
+        return None
+
+
+def engine_options(url: str, sockets: int) -> dict[str, Any]:
+    """Options of the engine for the kind of database."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}}
+    return {"pool_size": 10, "max_overflow": 10 + sockets // 10, "pool_pre_ping": True}
+
+
+def tune_sqlite(engine: Engine, sync: str) -> None:
+    """Write-ahead log, foreign keys, and transactions that begin when we say so."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "foreign_keys=ON",
+            f"synchronous={sync}",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        is_write = connection.get_execution_options().get(WRITE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")

@@ -1,0 +1,1 @@
+"""WebSockets: the stations' link, the browsers' feed, and the hub between them."""

@@ -1,0 +1,64 @@
+"""The browsers' sockets: ``/live/fleet`` for the desk pages, ``/live/stations/<id>`` for the Operator UI.
+
+A feed only sends: a browser's commands come as ordinary forms. The handler waits for the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Blueprint, Response, request
+from flask_login import current_user
+from flask_sock import Sock
+from simple_websocket import ConnectionClosed
+
+from portal import web
+from portal.live.fleet import FLEET_TOPIC, Fleet
+from portal.live.hub import Change
+from portal.live.socket import LiveSocket
+from portal.pages.security import same_origin
+from portal.services import stations as station_services
+from portal.services.actors import Permission, require
+
+
+def register(blueprint: Blueprint, sock: Sock, fleet: Fleet) -> None:
+    """Add the routes to the blueprint."""
+    feeds = {f"{blueprint.name}.fleet", f"{blueprint.name}.operator"}
+
+    @blueprint.before_request
+    def before_handshake() -> Response | None:
+        if request.endpoint not in feeds:
+            return None
+        if not same_origin(request):
+            return Response("This page is not from this portal.\n", 403, content_type="text/plain")
+        if not current_user.is_authenticated:
+            return Response("Sign in first.\n", 401, content_type="text/plain")
+        if fleet.is_full():
+            return Response("The portal has no free connection.\n", 503, content_type="text/plain")
+        return None
+
+    @sock.route("/live/fleet", bp=blueprint, endpoint="fleet")
+    def fleet_feed(ws: Any) -> None:
+        require(web.actor(), Permission.VIEW)
+        _watch(fleet, ws, FLEET_TOPIC, fleet.snapshot)
+
+    @sock.route("/live/stations/<station_id>", bp=blueprint, endpoint="operator")
+    def operator_feed(ws: Any, station_id: str) -> None:
+        station_services.get_station(web.db(), web.actor(), station_id)
+        station = fleet.stations.get(station_id)
+        if station is not None:
+            _watch(fleet, ws, station.topic, station.snapshot)
+
+
+def _watch(fleet: Fleet, ws: Any, topic: str, snapshot: Callable[[], Iterable[Change]]) -> None:
+    web.close_db()  # a feed is open for hours: it must not hold a connection of the pool
+    watcher = LiveSocket(ws, fleet.writer)
+    fleet.hub.join(topic, watcher, snapshot)
+    try:
+        while True:
+            watcher.receive()
+    except ConnectionClosed:
+        pass
+    finally:
+        fleet.hub.leave(topic, watcher)

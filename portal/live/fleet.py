@@ -1,0 +1,157 @@
+"""The live side of the whole portal: links, presence and the pages that show every station.
+
+Made once by `create_app`; background threads start with `start`, in the process that serves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from flask import Flask
+from jinja2 import Environment
+
+from portal import announcements
+from portal.database import Database
+from portal.live.hub import Change, Hub
+from portal.live.presence import PresenceWatch
+from portal.live.socket import POLICY_VIOLATION, RESTARTING, Writer
+from portal.live.stations import Link, LiveStation, LiveStations, StationFacts
+from portal.services import stations as station_services
+from portal.settings import Settings
+from station.operator_view import dom_id, renderer
+from station.protocol import Replaced
+from station.run_state import RunState, Stage
+
+FLEET_TOPIC = "fleet"
+STATION_PARTS = ("status", "run", "live", "enrolment")  # one template each, and one element on the pages that show it
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a station does now, for the desk pages. ``done`` of ``planned`` phases have a verdict."""
+
+    procedure_name: str
+    serial_number: str | None
+    stage: Stage
+    outcome: str
+    done: int
+    planned: int
+
+    @classmethod
+    def of(cls, run: RunState | None) -> Activity | None:
+        """From a run that is going on; None when the station is idle."""
+        if run is None or run.is_over:
+            return None
+        serial = run.unit.serial_number
+        return cls(run.procedure_name, serial, run.stage, run.outcome.value, run.done_count, len(run.plan))
+
+
+class Fleet:
+    """Everything live in one portal."""
+
+    def __init__(self, app: Flask, settings: Settings, database: Database) -> None:
+        self.settings = settings
+        self.database = database
+        self.hub = Hub()
+        self.writer = Writer()
+        self.stations = LiveStations(self.hub, renderer(app.jinja_env), self._find_facts)
+        self.presence = PresenceWatch(
+            database,
+            offline_after_s=settings.offline_after_s,
+            alive_every_s=settings.alive_every_s,
+            on_change=self._show_station,
+            on_silence=self._cut_silent,
+        )
+        self._env: Environment = app.jinja_env
+        database.listen(self._on_announcement)
+
+    def start(self) -> None:
+        """Begin to watch. Call once, in the serving process."""
+        self.presence.start()
+
+    def stop(self) -> None:
+        """Close every socket with 1012, so that all come back to the new process, and end the threads."""
+        self.writer.end_all(RESTARTING, "the portal restarts")
+        self.presence.stop()
+
+    def is_full(self) -> bool:
+        """Whether another socket would take the last threads from the pages."""
+        return self.writer.count() >= self.settings.max_sockets
+
+    # ── what the links report ──
+
+    def arrived(self, station: LiveStation) -> None:
+        """A program has greeted."""
+        self.presence.connected(station.facts.id)
+        self._show_station(station.facts.id)
+
+    def leave(self, station: LiveStation, link: Link, reason: str) -> None:
+        """A program has said good-bye."""
+        if station.detach(link, self.presence.now()):
+            self.presence.said_goodbye(station.facts.id, reason)
+
+    def lost(self, station: LiveStation, link: Link) -> None:
+        """A link has ended, with or without a good-bye before. Silence is noticed by the presence watch."""
+        if station.detach(link, self.presence.now()):
+            self._show_station(station.facts.id)
+
+    def run_changed(self, station: LiveStation) -> None:
+        """The run of a station began, ended or moved on."""
+        self._show_station(station.facts.id)
+
+    def activity(self, station_id: str) -> Activity | None:
+        """What the station does now, as far as its link tells."""
+        live = self.stations.find(station_id)
+        return Activity.of(live.view.run) if live is not None and live.is_linked else None
+
+    def snapshot(self) -> list[Change]:
+        """Current states of all stations with a live side, for a page that has just joined."""
+        return [change for live in self.stations.all() for change in self._station_changes(live.facts.id)]
+
+    # ── helpers ──
+
+    def _show_station(self, station_id: str) -> None:
+        self.hub.publish(FLEET_TOPIC, lambda: self._station_changes(station_id))
+
+    def _station_changes(self, station_id: str) -> list[Change]:
+        with self.database.open() as db:
+            row = station_services.find_row(db, station_id)
+        if row is None:
+            return []
+        activity = self.activity(station_id)
+        return [
+            Change(
+                f"#{dom_id('station', station_id, part)}",
+                self._render(f"stations/_{part}.html", station=row, activity=activity),
+            )
+            for part in STATION_PARTS
+        ]
+
+    def _render(self, name: str, **inputs: object) -> str:
+        return self._env.get_template(name).render(**inputs)
+
+    def _find_facts(self, station_id: str) -> StationFacts | None:
+        with self.database.open() as db:
+            return station_services.find_facts(db, station_id)
+
+    def _cut_silent(self, station_id: str) -> None:
+        live = self.stations.find(station_id)
+        if live is not None:
+            live.end_link(POLICY_VIOLATION, "silent for too long")
+
+    def _on_announcement(self, event: object) -> None:
+        match event:
+            case announcements.StationChanged(station_id) | announcements.ProceduresLinked(station_id):
+                self.stations.refresh(station_id)
+                self._show_station(station_id)
+            case announcements.RunStored(_run_id, station_id) if station_id:
+                self._show_station(station_id)
+            case announcements.LinkRevoked(station_id, reason):
+                live = self.stations.find(station_id)
+                if live is not None:
+                    live.end_link(POLICY_VIOLATION, reason, last=Replaced(reason=reason))
+            case _:
+                pass

@@ -1,0 +1,176 @@
+"""The stations' socket: ``/api/station/link``.
+
+The handler authenticates, greets, and reads; all sending goes through `LiveSocket`. What cannot be read is answered and
+counted; a program that sends nothing but garbage is cut.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from flask import Blueprint, Response, jsonify, request
+from flask_sock import Sock
+from simple_websocket import ConnectionClosed
+
+from portal import web
+from portal.errors import PortalError, Unauthorized
+from portal.live.fleet import Fleet
+from portal.live.socket import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER, LiveSocket, text_frame
+from portal.live.stations import LiveStation
+from portal.services import api_keys, installations
+from portal.services.actors import Actor
+from station.protocol import (
+    MAX_FRAME_BYTES,
+    CommandResult,
+    Goodbye,
+    Heartbeat,
+    Hello,
+    LocalProcedures,
+    Model,
+    Refused,
+    Replaced,
+    RunEvent,
+    StationMessage,
+    Unreadable,
+    UploadNews,
+    Welcome,
+    read_from_station,
+    write,
+)
+
+GARBAGE_LIMIT = 20  # unreadable frames on one link before it is cut
+HELLO_LIMIT_S = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class StationLink:
+    """One enrolled program's socket."""
+
+    def __init__(self, sock: LiveSocket) -> None:
+        self._sock = sock
+
+    def send(self, message: Model) -> bool:
+        """Send without waiting; False when the socket is gone."""
+        return self._sock.send_frame(text_frame(write(message)))
+
+    def end(self, code: int, reason: str) -> None:
+        """Close it, and say why."""
+        self._sock.end(code, reason)
+
+
+def register(blueprint: Blueprint, sock: Sock, fleet: Fleet) -> None:
+    """Add the route to the blueprint."""
+
+    def check() -> tuple[Response, int] | None:
+        """Refuse before the handshake: a wrong key, a full portal."""
+        try:
+            header = request.headers.get("Authorization", "")
+            actor = api_keys.authenticate_key(web.db(), header.removeprefix("Bearer ").strip(), request.remote_addr)
+            if actor.kind != "station":
+                raise Unauthorized("This key is not a station's: enrol the station with a setup token.")
+        except PortalError as error:
+            return jsonify(message=error.message, code=error.code), error.status
+        if fleet.is_full():
+            return jsonify(message="The portal has no free connection. Try again later.", code="BUSY"), 503
+        web.set_actor(actor)
+        return None
+
+    @blueprint.before_request
+    def before_handshake() -> tuple[Response, int] | None:
+        return check() if request.endpoint == f"{blueprint.name}.link" else None
+
+    @sock.route("/api/station/link", bp=blueprint, endpoint="link")
+    def link(ws: Any) -> None:
+        actor = web.actor()
+        address = request.remote_addr
+        web.close_db()  # the socket lives for days: it must not hold a connection of the pool
+        _hold_link(fleet, actor, LiveSocket(ws, fleet.writer), address)
+
+
+def _hold_link(fleet: Fleet, actor: Actor, sock: LiveSocket, address: str | None) -> None:
+    station = fleet.stations.get(actor.id)
+    link = StationLink(sock)
+    if station is None:
+        link.end(POLICY_VIOLATION, "this station is gone")
+        return
+    garbage = 0
+    is_greeted = False
+    try:
+        while True:
+            frame = sock.receive(timeout_s=None if is_greeted else HELLO_LIMIT_S)
+            if frame is None:
+                link.end(TRY_AGAIN_LATER, "no greeting")
+                return
+            try:
+                message = _read(frame)
+            except Unreadable as error:
+                garbage += 1
+                log.warning("frame_refused", station_id=actor.id, reason=str(error), count=garbage)
+                link.send(Refused(reason=f"This frame was not understood: {error}"))
+                if garbage >= GARBAGE_LIMIT:
+                    link.end(POLICY_VIOLATION, "too many frames that are not messages")
+                    return
+                continue
+            fleet.presence.heard(actor.id) if is_greeted else None
+            if isinstance(message, Hello):
+                _greet(fleet, station, actor, link, message, address)
+                is_greeted = True
+            elif not is_greeted:
+                link.send(Refused(reason="The first message must be a hello."))
+            elif isinstance(message, Goodbye):
+                fleet.leave(station, link, message.reason)
+                return
+            elif message is not None:
+                _take(fleet, station, message)
+    except ConnectionClosed:
+        pass
+    finally:
+        fleet.lost(station, link)
+
+
+def _read(frame: str | bytes) -> StationMessage | None:
+    if len(frame) > 2 * MAX_FRAME_BYTES:
+        raise Unreadable(f"longer than {MAX_FRAME_BYTES} bytes")
+    return read_from_station(frame)
+
+
+def _greet(
+    fleet: Fleet, station: LiveStation, actor: Actor, link: StationLink, hello: Hello, address: str | None
+) -> None:
+    with fleet.database.open() as db:
+        installations.record_hardware(db, actor.id, actor.installation_id, hello.hardware, address)
+    replaced = station.attach(link)
+    if replaced is not None:
+        reason = "another program with the same credentials took over"
+        replaced.send(Replaced(reason=reason))
+        replaced.end(GOING_AWAY, reason)
+    station.on_uploads_waiting(hello.uploads_waiting)
+    link.send(
+        Welcome(
+            station_id=station.facts.id,
+            station_name=station.facts.name,
+            procedures=list(station.facts.procedures),
+            resume_after=station.resume_after(hello.progress),
+            heartbeat_s=fleet.settings.heartbeat_s,
+        )
+    )
+    fleet.arrived(station)
+
+
+def _take(fleet: Fleet, station: LiveStation, message: StationMessage) -> None:
+    match message:
+        case RunEvent():
+            if station.on_run_event(message) is not None:
+                fleet.run_changed(station)
+        case CommandResult():
+            station.on_result(message)
+        case Heartbeat():
+            station.on_uploads_waiting(message.uploads_waiting)
+        case LocalProcedures():
+            station.on_local_procedures(message)
+        case UploadNews():
+            station.on_upload(message)
+        case _:
+            log.info("message_ignored", station_id=station.facts.id, type=message.type)

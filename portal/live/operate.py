@@ -1,0 +1,92 @@
+"""The Operator UI's page and its forms: each form is one command to the station.
+
+A command is answered within two seconds: accepted (the feed shows what follows), or refused with the reason. Without
+JavaScript the same forms come back to the page with the reason on it.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+
+from portal import web
+from portal.live.fleet import Fleet
+from portal.live.stations import LiveStation, new_command_id
+from portal.pages.hx import is_partial
+from portal.services import stations as station_services
+from portal.services.actors import Permission, can, require
+from station.protocol import AnyCommand, CommandResult, Kill, RunCommand, Stop, UiResponse
+
+
+def register(blueprint: Blueprint, fleet: Fleet) -> None:
+    """Add the routes to the blueprint."""
+
+    def live(station_id: str) -> LiveStation:
+        station_services.get_station(web.db(), web.actor(), station_id)
+        station = fleet.stations.get(station_id)
+        assert station is not None  # noqa: S101  (it is in the database)
+        return station
+
+    @blueprint.get("/stations/<station_id>/operate")
+    def operate(station_id: str) -> str:
+        station = live(station_id)
+        return render_template(
+            "operator/page.html",
+            view=station.view,
+            may_drive=can(web.actor(), Permission.DRIVE),
+            refusal=request.args.get("refusal"),
+        )
+
+    @blueprint.post("/stations/<station_id>/operate/run")
+    def run(station_id: str) -> Response:
+        station = live(station_id)
+        serial_number = request.form.get("serial_number", "").strip() or None
+        procedure_id = request.form.get("procedure_id", "")
+        command = RunCommand(
+            command_id=new_command_id(), asked_by=_who(), procedure_id=procedure_id, serial_number=serial_number
+        )
+        return _send(station, command)
+
+    @blueprint.post("/stations/<station_id>/operate/answer")
+    def answer(station_id: str) -> Response:
+        station = live(station_id)
+        values = {key.removeprefix("value-"): text for key, text in request.form.items() if key.startswith("value-")}
+        request_id = request.form.get("request_id", "")
+        command = UiResponse(command_id=new_command_id(), asked_by=_who(), request_id=request_id, values=values)
+        return _send(station, command)
+
+    @blueprint.post("/stations/<station_id>/operate/stop")
+    def stop(station_id: str) -> Response:
+        command = Stop(command_id=new_command_id(), asked_by=_who(), reason=request.form.get("reason"))
+        return _send(live(station_id), command)
+
+    @blueprint.post("/stations/<station_id>/operate/kill")
+    def kill(station_id: str) -> Response:
+        return _send(live(station_id), Kill(command_id=new_command_id(), asked_by=_who()))
+
+
+def _who() -> str | None:
+    actor = web.actor()
+    return actor.email or actor.name
+
+
+def _send(station: LiveStation, command: AnyCommand) -> Response:
+    require(web.actor(), Permission.DRIVE)
+    web.close_db()  # up to two seconds of waiting: not while holding a connection of the pool
+    return _reply(station, station.command(command))
+
+
+def _reply(station: LiveStation, result: CommandResult) -> Response:
+    page = url_for("live.operate", station_id=station.facts.id)
+    if not is_partial(request):
+        return make_response(redirect(page if result.is_accepted else f"{page}?{_query(result)}", 303))
+    if result.is_accepted:
+        # The feed has the rest; a page whose feed is late gets its state here.
+        return make_response("", 204)
+    fragment = render_template("operator/_refusal.html", reason=result.reason, field=result.field)
+    return make_response(fragment, 422)
+
+
+def _query(result: CommandResult) -> str:
+    return urlencode({"refusal": result.reason or "The station refused."})

@@ -1,0 +1,46 @@
+"""The tables, one module an aggregate. Importing this package knows them all."""
+
+from __future__ import annotations
+
+from portal.models.api_key import ApiKey
+from portal.models.attachment import Attachment
+from portal.models.audit import AuditEntry
+from portal.models.base import Base
+from portal.models.idempotency import IdempotencyKey
+from portal.models.installation import Installation
+from portal.models.presence import PortalAlive, StationState
+from portal.models.procedure import Procedure, ProcedureVersion, StationProcedure
+from portal.models.rate_bucket import RateBucket
+from portal.models.run import LogLine, Measurement, Phase, Run, RunSubUnit
+from portal.models.setup_token import SetupToken
+from portal.models.station import Station
+from portal.models.unit import Batch, Part, Revision, Unit
+from portal.models.user import SignInSession, User
+
+__all__ = [
+    "ApiKey",
+    "Attachment",
+    "AuditEntry",
+    "Base",
+    "Batch",
+    "IdempotencyKey",
+    "Installation",
+    "LogLine",
+    "Measurement",
+    "Part",
+    "Phase",
+    "PortalAlive",
+    "Procedure",
+    "ProcedureVersion",
+    "RateBucket",
+    "Revision",
+    "Run",
+    "RunSubUnit",
+    "SetupToken",
+    "SignInSession",
+    "Station",
+    "StationProcedure",
+    "StationState",
+    "Unit",
+    "User",
+]

@@ -1,0 +1,32 @@
+"""Who did what, when. Only ever added to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.models.base import Base, Id, Json, new_id, one_of
+
+
+class AuditEntry(Base):
+    """One change. Names are kept beside the ids: an entry must stay readable when its object is gone."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        one_of("actor_kind", ("user", "station", "system")),
+        Index(None, "object_kind", "object_id", "at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    at: Mapped[datetime]
+    actor_kind: Mapped[str] = mapped_column(String(10))
+    actor_id: Mapped[str] = mapped_column(String(36))
+    actor_name: Mapped[str] = mapped_column(String(254))
+    action: Mapped[str] = mapped_column(String(60))
+    object_kind: Mapped[str] = mapped_column(String(30))
+    object_id: Mapped[str] = mapped_column(String(36))
+    object_name: Mapped[str | None] = mapped_column(String(254))
+    details: Mapped[dict[str, Any]] = mapped_column(Json)

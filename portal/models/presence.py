@@ -1,0 +1,39 @@
+"""Presence: when stations came and went, and when the portal itself was watching. Source: contract/uptime.md."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.models.base import Base, one_of
+from portal.models.station import PRESENCES
+
+
+class StationState(Base):
+    """A transition: from ``at`` on the station was in ``state``, until its next row. ``source``: who noticed."""
+
+    __tablename__ = "station_states"
+    __table_args__ = (
+        one_of("state", PRESENCES),
+        one_of("source", ("link", "watch", "start")),
+        Index(None, "station_id", "at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    station_id: Mapped[str] = mapped_column(ForeignKey("stations.id", ondelete="CASCADE"))
+    at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str | None] = mapped_column(String(200))
+    source: Mapped[str] = mapped_column(String(10))
+
+
+class PortalAlive(Base):
+    """One row: until when the portal was watching."""
+
+    __tablename__ = "portal_alive"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    alive_at: Mapped[datetime]

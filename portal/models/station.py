@@ -1,0 +1,43 @@
+"""Stations: the records of test benches."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.models.base import Base, Id, new_id, one_of
+
+PRESENCES = ("none", "up", "down", "off", "unknown")
+
+
+class Station(Base):
+    """A station. ``number`` is shown as ST-0007; ``name_key`` is the name in the form by which it is unique.
+
+    ``presence``, ``presence_since`` and ``presence_reason`` repeat the newest row of station_states, so that lists read
+    one row a station; both change in one transaction, by a conditional update.
+    """
+
+    __tablename__ = "stations"
+    __table_args__ = (
+        one_of("presence", PRESENCES),
+        Index(
+            "uq_stations_name_key_present",
+            "name_key",
+            unique=True,
+            sqlite_where=text("archived_at IS NULL"),
+            postgresql_where=text("archived_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    number: Mapped[int] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(String(60))
+    name_key: Mapped[str] = mapped_column(String(200))
+    presence: Mapped[str] = mapped_column(String(10), default="none")
+    presence_since: Mapped[datetime | None]
+    presence_reason: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+    created_by_user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    archived_at: Mapped[datetime | None]

@@ -1,0 +1,30 @@
+"""What stations do at this moment, as far as their links tell: for pages that show records beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
+
+from portal.web import portal
+
+if TYPE_CHECKING:
+    from portal.live.fleet import Activity
+
+
+class HasId(Protocol):
+    """A station, in whichever view."""
+
+    @property
+    def id(self) -> str:
+        """The station's id."""
+
+
+def activity_of(station: HasId) -> Activity | None:
+    """The run that goes on at the station; None while it is idle or has no link."""
+    return portal().fleet.activity(station.id)
+
+
+def activities_of(stations: Iterable[HasId]) -> dict[str, Activity]:
+    """The runs that go on, by station id."""
+    found = {station.id: activity_of(station) for station in stations}
+    return {station_id: activity for station_id, activity in found.items() if activity is not None}

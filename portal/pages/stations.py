@@ -1,0 +1,115 @@
+"""The stations: their list, a new one, and the page of one."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.errors import Conflict, Invalid
+from portal.pages.activities import activities_of, activity_of
+from portal.pages.enrolment import hand_over
+from portal.pages.forms import Form
+from portal.pages.hx import render
+from portal.pages.sign_in import signed_in_only
+from portal.services import procedures as procedure_services
+from portal.services import setup_tokens
+from portal.services import stations as station_services
+from portal.services.actors import Permission, can
+from portal.web import actor, db
+
+pages = signed_in_only(Blueprint("stations", __name__))
+
+
+@pages.get("/stations")
+def index() -> Response:
+    """The list, narrowed by the search."""
+    search = request.args.get("search", "").strip()
+    stations = station_services.list_stations(db(), actor(), search=search)
+    return render(
+        "stations/index.html",
+        "stations/_table.html",
+        stations=stations,
+        activities=activities_of(stations),
+        search=search,
+        may_create=can(actor(), Permission.EDIT),
+        may_operate=can(actor(), Permission.DRIVE),
+    )
+
+
+@pages.get("/stations/new")
+def new() -> Response:
+    """The form."""
+    return _form(Form())
+
+
+@pages.post("/stations/new")
+def create() -> ResponseReturnValue:
+    """Make the station and its first setup token; the next page shows the token once."""
+    form = Form.of(request)
+    try:
+        station = station_services.create_station(
+            db(), actor(), form.text("name"), procedure_ids=form.chosen("procedures")
+        )
+    except Invalid as invalid:
+        return _form(form.refused(invalid, ("name", "procedures")), status=422)
+    except Conflict as conflict:
+        return _form(Form(form.values, form.lists, {"name": conflict.message}), status=409)
+    hand_over(station.id, setup_tokens.issue_setup_token(db(), actor(), station.id))
+    return redirect(url_for("enrolment.show", station_id=station.id), 303)
+
+
+@pages.get("/stations/<station_id>")
+def show(station_id: str) -> Response:
+    """The page of one station."""
+    return _page(station_id, None)
+
+
+@pages.post("/stations/<station_id>/name")
+def rename(station_id: str) -> ResponseReturnValue:
+    """Give the station another name."""
+    form = Form.of(request)
+    try:
+        station_services.rename_station(db(), actor(), station_id, form.text("name"))
+    except Invalid as invalid:
+        return _page(station_id, form.refused(invalid, ("name",)), status=422)
+    except Conflict as conflict:
+        return _page(station_id, Form(form.values, form.lists, {"name": conflict.message}), status=409)
+    flash("Renamed.")
+    return redirect(url_for("stations.show", station_id=station_id), 303)
+
+
+@pages.post("/stations/<station_id>/procedures")
+def link(station_id: str) -> ResponseReturnValue:
+    """Let the station run a procedure."""
+    procedure_services.link_procedure(db(), actor(), station_id, request.form.get("procedure", ""))
+    return redirect(url_for("stations.show", station_id=station_id), 303)
+
+
+@pages.post("/stations/<station_id>/procedures/<procedure_id>/unlink")
+def unlink(station_id: str, procedure_id: str) -> ResponseReturnValue:
+    """Let the station no longer run a procedure. Its records stay."""
+    procedure_services.unlink_procedure(db(), actor(), station_id, procedure_id)
+    return redirect(url_for("stations.show", station_id=station_id), 303)
+
+
+def _form(form: Form, status: int = 200) -> Response:
+    procedures = procedure_services.list_procedures(db(), actor())
+    options = [(procedure.id, procedure.name, procedure.identifier) for procedure in procedures]
+    return render("stations/new.html", status=status, form=form, procedure_options=options)
+
+
+def _page(station_id: str, form: Form | None, status: int = 200) -> Response:
+    station = station_services.show_station(db(), actor(), station_id)
+    linked = {procedure.id for procedure in station.procedures}
+    may_edit = can(actor(), Permission.EDIT)
+    procedures = procedure_services.list_procedures(db(), actor()) if may_edit else []
+    return render(
+        "stations/show.html",
+        status=status,
+        station=station,
+        activity=activity_of(station),
+        form=form or Form({"name": station.name}),
+        unlinked=[procedure for procedure in procedures if procedure.id not in linked],
+        may_edit=may_edit,
+        may_operate=can(actor(), Permission.DRIVE),
+    )

@@ -1,0 +1,123 @@
+"""The production server: gunicorn ``gthread``, one worker, a thread for each socket.
+
+Why so: flask-sock's other servers corrupt large messages or cannot upgrade at all, and threads are the capacity: with
+all of them held by sockets the next page hangs. So there are as many as sockets are allowed, and 32 more; they are made
+lazily and cost nothing idle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+import structlog
+from flask import Flask
+
+from portal import logs, migrations
+from portal.app import create_app, start, stop
+from portal.settings import Settings
+from stationmaster.cli_errors import Refusal
+
+PAGE_THREADS = 32
+
+log = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings) -> None:
+    """Migrate, then serve until SIGTERM or SIGINT. Raises `Refusal` when the address cannot be had."""
+    if sys.platform == "win32":
+        raise Refusal("the portal runs on Linux and macOS; on Windows run it in WSL, and stations natively")
+    listener = _listen(settings.host, settings.port)
+    logs.configure(as_json=settings.log_json)
+    migrations.upgrade(settings)
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    print(f"Stationmaster portal on http://{shown}:{port}", flush=True)
+    _run(settings, listener)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket; ours and not gunicorn's, which tries five times and then prints a traceback."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        if error.errno in (98, 48):
+            why = f"port {port} on {host} is taken by another program: choose one with --port"
+        else:
+            why = f"cannot listen on {host}:{port}: {error.strerror or error}"
+        raise Refusal(why) from None
+    return listener
+
+
+def _run(settings: Settings, listener: socket.socket) -> None:
+    # Imported here: gunicorn is Unix-only, and the commands that do not serve start faster without it.
+    from gunicorn.app.base import BaseApplication
+
+    threads = settings.max_sockets + PAGE_THREADS
+
+    class Server(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            options = {
+                "bind": f"fd://{listener.fileno()}",
+                "workers": 1,
+                "worker_class": "gthread",
+                "threads": threads,
+                "worker_connections": threads + 200,
+                "timeout": 60,
+                "graceful_timeout": 5,
+                "keepalive": 5,
+                "control_socket_disable": True,
+                "loglevel": "warning",
+                "post_worker_init": _begin,
+                "worker_int": _interrupted,
+            }
+            for name, value in options.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Flask:
+            return create_app(settings)
+
+    Server().run()
+
+
+def _begin(worker: Any) -> None:
+    """In the worker, after the application was made: start its threads, and end them before gunicorn waits."""
+    app: Flask = worker.app.callable or worker.wsgi
+    start(app)
+    graceful = signal.getsignal(signal.SIGTERM)
+
+    def on_sigterm(number: int, frame: FrameType | None) -> None:
+        # Sockets first: each holds a thread for which gunicorn would wait its whole grace time. In a thread of its
+        # own, because the signal may have interrupted code that holds a lock which closing needs.
+        threading.Thread(target=stop, args=(app,), name="shutdown").start()
+        if callable(graceful):
+            graceful(number, frame)
+
+    signal.signal(signal.SIGTERM, on_sigterm)
+    _die_with_parent()
+
+
+def _interrupted(worker: Any) -> None:
+    """Ctrl-C reaches master and worker at once: the worker ends its sockets as on SIGTERM."""
+    stop(worker.app.callable or worker.wsgi)
+
+
+def _die_with_parent() -> None:
+    """Linux: when the master is killed, the worker gets SIGTERM instead of serving on without one."""
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)
+        if os.getppid() == 1:
+            os.kill(os.getpid(), signal.SIGTERM)

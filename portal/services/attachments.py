@@ -1,0 +1,191 @@
+"""Files of runs: announced, uploaded once, handed out. Source: contract/v2-api.md §4."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from sqlalchemy import select, update
+
+from portal.errors import BadRequest, Conflict, NotFound
+from portal.models import Attachment, Phase, Run
+from portal.models.base import new_id
+from portal.services import audit, idempotency
+from portal.services.actors import Actor, Permission, require
+from portal.services.names import is_id
+from portal.services.run_details import find_run
+from portal.services.upsert import changed
+
+if TYPE_CHECKING:
+    from portal.database import Db
+
+LONGEST_NAME = 255
+_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,39}")
+# What browsers show as pictures, told by its first bytes. SVG is not among them: it can hold scripts.
+_IMAGES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+)
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """An uploaded file. Only an ``is_image`` one may be shown inside a page; all others are downloads."""
+
+    path: Path
+    name: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+    is_image: bool
+
+
+def create_attachment(
+    db: Db, actor: Actor, run_id: str, name: str, phase: str | None = None, idempotency_key: str | None = None
+) -> Attachment:
+    """Announce a file of a run; its bytes come by `receive_upload`. ``phase``: name of the phase that it belongs to.
+
+    The same ``idempotency_key`` again gives the same attachment. Raises `NotFound` (for a station: also a run that is
+    not its own), `Forbidden`, `BadRequest`, `Conflict`.
+    """
+    require(actor, Permission.RECORD)
+    file_name = clean_name(name)
+    now = datetime.now(UTC)
+    attachment_id = new_id()
+    with db.write():
+        run = _own_run(db, actor, run_id)
+        if idempotency_key is not None:
+            print_ = idempotency.fingerprint("attachments.create", f"{run.id}\0{file_name}\0{phase or ''}")
+            first_id = idempotency.claim(db, actor, idempotency_key, print_, attachment_id, now)
+            if first_id != attachment_id:
+                return db.session.get_one(Attachment, first_id)
+        made = Attachment(
+            id=attachment_id,
+            run_id=run.id,
+            phase_id=_phase_id(db, run, phase),
+            name=file_name,
+            is_image=False,
+            created_at=now,
+        )
+        db.session.add(made)
+        audit.record(db, actor, "attachment:created", made, run_id=run.id, name=file_name)
+    return made
+
+
+def receive_upload(db: Db, attachment_id: str, stream: IO[bytes], content_type: str | None) -> Attachment:
+    """Store the bytes of an announced file: streamed to disk, hashed, whole or not at all.
+
+    Whoever calls this has checked that the sender may. The same bytes again are accepted, other ones are not: a record
+    does not change. Raises `NotFound`; `TooLarge`; `Conflict`.
+    """
+    attachment = _get(db, attachment_id)
+    db.session.close()  # no transaction stays open while bytes come in, at the sender's pace
+    if attachment.uploaded_at is not None:
+        draft = f"{attachment.id}-{new_id()}"
+        again = db.blobs.put(draft, stream, db.settings.max_attachment_bytes)
+        db.blobs.delete(draft)
+        if again.sha256 != attachment.sha256:
+            raise Conflict("This attachment was already uploaded with other content. The first content stays.")
+        return attachment
+    blob = db.blobs.put(attachment.id, stream, db.settings.max_attachment_bytes)
+    image_type = _image_type(blob.head)
+    with db.write():
+        still_open = update(Attachment).where(Attachment.id == attachment.id, Attachment.uploaded_at.is_(None))
+        changed(
+            db.session.execute(
+                still_open.values(
+                    size_bytes=blob.size_bytes,
+                    sha256=blob.sha256,
+                    content_type=image_type or _plain_type(content_type, attachment.name),
+                    is_image=image_type is not None,
+                    uploaded_at=datetime.now(UTC),
+                )
+            )
+        )
+        return db.session.get_one(Attachment, attachment.id)
+
+
+def open_attachment(db: Db, actor: Actor, attachment_id: str) -> OpenedFile:
+    """An uploaded file. Raises `NotFound`, also when nothing was uploaded yet; `Forbidden`."""
+    require(actor, Permission.VIEW)
+    return open_upload(db, attachment_id)
+
+
+def open_upload(db: Db, attachment_id: str) -> OpenedFile:
+    """An uploaded file, for whoever holds a signed address. Raises `NotFound`."""
+    attachment = _get(db, attachment_id)
+    if attachment.uploaded_at is None or attachment.size_bytes is None or attachment.sha256 is None:
+        raise NotFound("attachment")
+    try:
+        path = db.blobs.path(attachment.id)
+    except FileNotFoundError:
+        raise NotFound("attachment") from None
+    return OpenedFile(
+        path=path,
+        name=attachment.name,
+        content_type=attachment.content_type or "application/octet-stream",
+        size_bytes=attachment.size_bytes,
+        sha256=attachment.sha256,
+        is_image=attachment.is_image,
+    )
+
+
+def clean_name(name: str) -> str:
+    """A file's own name, without the folders it came from. Raises `BadRequest`."""
+    own = name.replace("\\", "/").rpartition("/")[2].strip()
+    if not own or own in {".", ".."}:
+        raise BadRequest("The attachment's name is empty.", "name")
+    if len(own) > LONGEST_NAME:
+        raise BadRequest(f"The attachment's name is longer than {LONGEST_NAME} characters.", "name")
+    if not own.isprintable():
+        raise BadRequest("The attachment's name holds characters that cannot be shown.", "name")
+    return own
+
+
+def _get(db: Db, attachment_id: str) -> Attachment:
+    found = db.session.get(Attachment, attachment_id.lower()) if is_id(attachment_id) else None
+    if found is None:
+        raise NotFound("attachment")
+    return found
+
+
+def _own_run(db: Db, actor: Actor, run_id: str) -> Run:
+    run = find_run(db, actor, run_id)
+    if actor.is_station and run.station_id != actor.id:
+        raise NotFound("run")
+    return run
+
+
+def _phase_id(db: Db, run: Run, phase: str | None) -> str | None:
+    """The last attempt of the named phase; None where the record has no such phase: the file is then the run's."""
+    if phase is None:
+        return None
+    wanted = (
+        select(Phase.id)
+        .where(Phase.run_id == run.id, Phase.name == phase.replace("\0", ""))
+        .order_by(Phase.retry_count.desc(), Phase.position.desc())
+        .limit(1)
+    )
+    return db.session.scalar(wanted)
+
+
+def _image_type(head: bytes) -> str | None:
+    for start, image_type in _IMAGES:
+        if head.startswith(start):
+            return image_type
+    return "image/webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
+
+
+def _plain_type(declared: str | None, name: str) -> str:
+    """The declared type, or one after the name; never that of a picture, which the content would have shown."""
+    given = (declared or "").partition(";")[0].strip().lower()
+    if not _TYPE.fullmatch(given) or given == "application/octet-stream":
+        given = mimetypes.guess_type(name, strict=False)[0] or "application/octet-stream"
+    is_picture = any(given == image_type for _, image_type in _IMAGES) or given == "image/webp"
+    return "application/octet-stream" if is_picture else given

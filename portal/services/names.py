@@ -1,0 +1,49 @@
+"""Names that people give: their limits, and the form by which two of them are the same."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+
+from portal.errors import Invalid
+
+_NOT_SLUG = re.compile(r"[^a-z0-9_-]+")
+
+
+def same(text: str) -> str:
+    """The form by which names are compared: without regard to case, blanks around it, and ways to write an accent."""
+    return unicodedata.normalize("NFC", text.strip().casefold()).replace("\0", "")
+
+
+def clean(text: str, what: str, most: int, *path: str) -> str:
+    """The name as it is kept: trimmed, 1 to ``most`` characters, printable. Raises `Invalid` with one sentence."""
+    name = unicodedata.normalize("NFC", text.strip())
+    if not name:
+        raise Invalid(f"The {what} is empty: give it 1 to {most} characters.", *path)
+    if len(name) > most:
+        raise Invalid(f"The {what} is too long: {len(name)} characters, at most {most} are possible.", *path)
+    if any(unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in name):
+        raise Invalid(f"The {what} holds characters that cannot be shown, such as a line break.", *path)
+    return name
+
+
+def cut(text: str | None, most: int) -> str | None:
+    """A text that a machine says of itself, at most so long; None for nothing. Nobody can be asked to correct it."""
+    return (text or "").replace("\0", "").strip()[:most] or None
+
+
+def slug(text: str, most: int = 60) -> str:
+    """A short identifier from a name: a-z, 0-9, ``_`` and ``-``. Never empty."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return _NOT_SLUG.sub("_", ascii_text).strip("_-")[:most].strip("_-") or "procedure"
+
+
+def is_id(text: object) -> bool:
+    """Whether it could be an id of ours: a UUID in its usual form. The nil UUID is one."""
+    if not isinstance(text, str) or len(text) != 36:
+        return False
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False

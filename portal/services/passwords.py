@@ -1,0 +1,47 @@
+"""Passwords: what is accepted, and how it is stored."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from portal.errors import Invalid
+
+SHORTEST, LONGEST = 10, 1000  # the upper bound keeps hashing cheap; no password is that long
+_HASHER = PasswordHasher()
+
+
+def check(password: str) -> str:
+    """The password, if it is acceptable. Raises `Invalid` for one that is too short or too long."""
+    if len(password) < SHORTEST:
+        raise Invalid(f"The password is too short: use at least {SHORTEST} characters.", "password")
+    if len(password) > LONGEST:
+        raise Invalid(f"The password is too long: at most {LONGEST} characters are possible.", "password")
+    return password
+
+
+def store(password: str) -> str:
+    """What is kept of a password. Raises `Invalid` as `check` does."""
+    check(password)
+    return _HASHER.hash(password.encode("utf-8", "surrogatepass"))
+
+
+def fits(stored: str | None, password: str) -> bool:
+    """Whether it is the password. ``stored`` None, for somebody unknown, takes as long and is always False."""
+    try:
+        _HASHER.verify(stored or _nobodys(), password[: LONGEST + 1].encode("utf-8", "surrogatepass"))
+    except (VerificationError, InvalidHashError):
+        return False
+    return stored is not None
+
+
+def is_outdated(stored: str) -> bool:
+    """Whether it was made with weaker parameters than today's."""
+    return _HASHER.check_needs_rehash(stored)
+
+
+@cache
+def _nobodys() -> str:
+    return _HASHER.hash("the password of nobody")

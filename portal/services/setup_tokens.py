@@ -1,0 +1,161 @@
+"""Setup tokens: one machine becomes the installation of a station, once, within an hour.
+
+Source: contract/station-agent.md §1.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, select, update
+
+from portal.announcements import LinkRevoked, StationChanged, StationEnrolled
+from portal.errors import BadRequest
+from portal.models import ApiKey, Installation, SetupToken, Station
+from portal.models.base import new_id
+from portal.services import audit, names, secrets
+from portal.services.actors import Actor, Permission, require
+from portal.services.api_keys import insert_key
+from portal.services.station_lookup import find_station, get_station
+from portal.services.upsert import changed
+
+if TYPE_CHECKING:
+    from portal.database import Db
+
+LENGTH = 64
+NEXT_STEP = "Create a new one on the station's page."
+
+
+@dataclass(frozen=True)
+class IssuedToken:
+    """A new token. It is shown now, and never again."""
+
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class MachineFacts:
+    """What a machine says of itself when it enrols."""
+
+    hostname: str
+    os: str
+    platform: str
+    program_version: str
+    mac_address: str | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """What the machine gets. ``replaced_installations``: how many earlier ones have just been revoked."""
+
+    api_key: str
+    station: Station
+    installation_id: str
+    replaced_installations: int
+
+
+def issue_setup_token(db: Db, actor: Actor, station_id: str, now: datetime | None = None) -> IssuedToken:
+    """Make a token for the station; older unused ones of it stop working. Raises `NotFound`; `Forbidden`."""
+    require(actor, Permission.EDIT)
+    now = now or datetime.now(UTC)
+    issued = IssuedToken(secrets.new_token(LENGTH), now + timedelta(seconds=db.settings.setup_token_lifetime_s))
+    with db.write():
+        station = get_station(db, actor, station_id)
+        db.session.execute(
+            update(SetupToken).where(SetupToken.station_id == station.id, _is_open()).values(withdrawn_at=now)
+        )
+        db.session.add(
+            SetupToken(
+                station_id=station.id,
+                token_hash=secrets.digest(issued.token),
+                created_at=now,
+                expires_at=issued.expires_at,
+            )
+        )
+        audit.record(db, actor, "station:token_issued", station)
+    return issued
+
+
+def redeem_setup_token(db: Db, token: str, facts: MachineFacts, now: datetime | None = None) -> Enrolment:
+    """Exchange a token for a key. The machine that was enrolled before is replaced: its key stops working.
+
+    Raises `BadRequest` with one sentence that says why the token does not work, and what to do.
+    """
+    now = now or datetime.now(UTC)
+    token_hash = secrets.digest(token.strip())
+    with db.write():
+        # One conditional update: of two machines that redeem the same token at once, one gets it.
+        used = update(SetupToken).where(SetupToken.token_hash == token_hash, _is_open(), SetupToken.expires_at > now)
+        if not changed(db.session.execute(used.values(used_at=now))):
+            raise BadRequest(_why_refused(db, token_hash), "token")
+        station_id = db.session.scalar(select(SetupToken.station_id).where(SetupToken.token_hash == token_hash))
+        station = find_station(db, station_id) if station_id is not None else None
+        if station is None:
+            raise BadRequest(f"The station of this setup token no longer exists. {NEXT_STEP}", "token")
+        replaced = _revoke_installations(db, station, now)
+        machine = _insert_installation(db, station, facts, now)
+        key = insert_key(db, "sms", "station program", station_id=station.id, installation_id=machine.id)
+        actor = Actor("station", station.id, station.name, installation_id=machine.id)
+        audit.record(
+            db, actor, "station:enrolled", station,
+            hostname=machine.hostname, address=machine.address, replaced=replaced,
+        )  # fmt: skip
+        if replaced:
+            db.announce(LinkRevoked(station.id, "another machine was enrolled for this station"))
+        db.announce(StationEnrolled(station.id))
+        db.announce(StationChanged(station.id))
+    return Enrolment(key, station, machine.id, replaced)
+
+
+def _is_open() -> ColumnElement[bool]:
+    return SetupToken.used_at.is_(None) & SetupToken.withdrawn_at.is_(None)
+
+
+def _why_refused(db: Db, token_hash: str) -> str:
+    token = db.session.scalar(select(SetupToken).where(SetupToken.token_hash == token_hash))
+    if token is None:
+        return f"This setup token is not known: copy all of it, 64 characters. {NEXT_STEP}"
+    if token.used_at is not None:
+        return f"This setup token was already used: they are single-use. {NEXT_STEP}"
+    if token.withdrawn_at is not None:
+        return f"This setup token was replaced by a newer one. {NEXT_STEP}"
+    return f"This setup token expired after {_lifetime(token)}. {NEXT_STEP}"
+
+
+def _lifetime(token: SetupToken) -> str:
+    seconds = round((token.expires_at - token.created_at).total_seconds())
+    if seconds == 3600:
+        return "one hour"
+    return f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
+
+
+def _revoke_installations(db: Db, station: Station, now: datetime) -> int:
+    """Earlier machines lose their keys. Keys that a person made for scripts have no machine, and stay."""
+    active = update(Installation).where(Installation.station_id == station.id, Installation.revoked_at.is_(None))
+    keys = update(ApiKey).where(
+        ApiKey.station_id == station.id, ApiKey.installation_id.is_not(None), ApiKey.revoked_at.is_(None)
+    )
+    db.session.execute(keys.values(revoked_at=now))
+    return changed(db.session.execute(active.values(revoked_at=now, revoked_reason="replaced")))
+
+
+def _insert_installation(db: Db, station: Station, facts: MachineFacts, now: datetime) -> Installation:
+    machine = Installation(
+        id=new_id(),
+        station_id=station.id,
+        hostname=names.cut(facts.hostname, 255) or "unknown",
+        os=names.cut(facts.os, 200) or "unknown",
+        platform=names.cut(facts.platform, 100) or "unknown",
+        program_version=names.cut(facts.program_version, 60) or "unknown",
+        mac_address=names.cut(facts.mac_address, 60),
+        address=names.cut(facts.address, 64),
+        uploads_waiting=0,
+        enrolled_at=now,
+    )
+    db.session.add(machine)
+    db.session.flush()  # before its key, which refers to it
+    return machine

@@ -1,0 +1,179 @@
+"""Everything that the page of one station shows, in a fixed number of statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from portal.models import ApiKey, Installation, Procedure, Run, Station, StationProcedure, Unit
+from portal.services import audit, names
+from portal.services.actors import Actor
+from portal.services.audit import AuditRow
+from portal.services.presence import PresenceNow
+from portal.services.run_lists import RunQuery, RunRow, list_runs
+from portal.services.station_lookup import get_station
+
+if TYPE_CHECKING:
+    from portal.database import Db
+
+RECENT_RUNS = 10
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The newest run of one procedure at one station."""
+
+    id: str
+    outcome: str
+    started_at: datetime
+    serial_number: str
+
+
+@dataclass(frozen=True)
+class LinkedProcedureView:
+    """A procedure that the station may run."""
+
+    id: str
+    name: str
+    identifier: str
+    linked_at: datetime
+    last_run: LastRun | None
+
+
+@dataclass(frozen=True)
+class InstallationView:
+    """The machine that is enrolled now."""
+
+    id: str
+    hostname: str
+    os: str
+    platform: str
+    program_version: str
+    address: str | None
+    enrolled_at: datetime
+    mac_address: str | None
+    cpu_count: int | None
+    memory_mb: int | None
+    python_version: str | None
+    uploads_waiting: int
+
+
+@dataclass(frozen=True)
+class KeyView:
+    """The station's key, as far as anybody may see it again."""
+
+    prefix: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True)
+class StationDetail:
+    """One station with all that belongs to it. ``last_run`` is the first of ``recent_runs``."""
+
+    id: str
+    number: int
+    name: str
+    created_at: datetime
+    presence: PresenceNow
+    procedures: list[LinkedProcedureView]
+    installation: InstallationView | None
+    api_key: KeyView | None
+    recent_runs: list[RunRow]
+    activity: list[AuditRow]
+
+    @property
+    def uploads_waiting(self) -> int:
+        """Records that its machine has not sent yet."""
+        return self.installation.uploads_waiting if self.installation is not None else 0
+
+    @property
+    def program_version(self) -> str | None:
+        """Of the program on its machine."""
+        return self.installation.program_version if self.installation is not None else None
+
+    @property
+    def last_run(self) -> RunRow | None:
+        """The newest."""
+        return self.recent_runs[0] if self.recent_runs else None
+
+
+def show_station(db: Db, actor: Actor, station_id: str) -> StationDetail:
+    """One station. Raises `NotFound`; `Forbidden`."""
+    station = get_station(db, actor, station_id)
+    return StationDetail(
+        id=station.id,
+        number=station.number,
+        name=station.name,
+        created_at=station.created_at,
+        presence=PresenceNow.of(station),
+        procedures=_procedures(db, station),
+        installation=_installation(db, station),
+        api_key=_key(db, station),
+        recent_runs=list_runs(db, actor, RunQuery(station_id=station.id, limit=RECENT_RUNS)).items,
+        activity=audit.list_activity(db, station),
+    )
+
+
+def _procedures(db: Db, station: Station) -> list[LinkedProcedureView]:
+    last = (
+        select(Run.id)
+        .where(Run.station_id == StationProcedure.station_id, Run.procedure_id == StationProcedure.procedure_id)
+        .order_by(Run.started_at.desc(), Run.id.desc())
+        .limit(1)
+        .correlate(StationProcedure)
+        .scalar_subquery()
+    )
+    wanted = (
+        select(Procedure, StationProcedure.linked_at, Run, Unit.serial_number)
+        .join(StationProcedure, StationProcedure.procedure_id == Procedure.id)
+        .outerjoin(Run, Run.id == last)
+        .outerjoin(Unit, Unit.id == Run.unit_id)
+        .where(StationProcedure.station_id == station.id)
+    )
+    views = [
+        LinkedProcedureView(
+            procedure.id,
+            procedure.name,
+            procedure.identifier,
+            linked_at,
+            LastRun(run.id, run.outcome, run.started_at, serial_number) if run is not None else None,
+        )
+        for procedure, linked_at, run, serial_number in db.session.execute(wanted)
+    ]
+    return sorted(views, key=lambda view: (names.same(view.name), view.id))
+
+
+def _installation(db: Db, station: Station) -> InstallationView | None:
+    wanted = select(Installation).where(Installation.station_id == station.id, Installation.revoked_at.is_(None))
+    machine = db.session.scalar(wanted)
+    if machine is None:
+        return None
+    return InstallationView(
+        id=machine.id,
+        hostname=machine.hostname,
+        os=machine.os,
+        platform=machine.platform,
+        program_version=machine.program_version,
+        address=machine.address,
+        enrolled_at=machine.enrolled_at,
+        mac_address=machine.mac_address,
+        cpu_count=machine.cpu_count,
+        memory_mb=machine.memory_mb,
+        python_version=machine.python_version,
+        uploads_waiting=machine.uploads_waiting,
+    )
+
+
+def _key(db: Db, station: Station) -> KeyView | None:
+    wanted = (
+        select(ApiKey)
+        .where(ApiKey.station_id == station.id, ApiKey.revoked_at.is_(None))
+        .order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
+        .limit(1)
+    )
+    key = db.session.scalar(wanted)
+    return KeyView(key.prefix, key.created_at, key.last_used_at) if key is not None else None

@@ -1,0 +1,37 @@
+"""Finding the one station that an actor means, and may see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from portal.errors import NotFound
+from portal.models import Station
+from portal.services import names
+from portal.services.actors import Actor, Permission, require
+
+if TYPE_CHECKING:
+    from portal.database import Db
+
+
+def get_station(db: Db, actor: Actor, station_id: str) -> Station:
+    """The station. Raises `NotFound`, also for an archived one, and for another station's key."""
+    require(actor, Permission.VIEW)
+    found = find_station(db, station_id)
+    if found is None or (actor.is_station and actor.id != found.id):
+        raise NotFound("station")
+    return found
+
+
+def find_station(db: Db, station_id: str) -> Station | None:
+    """The station, whoever asks; None when it does not exist or is archived."""
+    if not names.is_id(station_id):
+        return None
+    return db.session.scalar(select(Station).where(Station.id == station_id, Station.archived_at.is_(None)))
+
+
+def find_station_by_name(db: Db, name: str) -> Station | None:
+    """The station of that name, whatever the letters' case."""
+    wanted = select(Station).where(Station.name_key == names.same(name), Station.archived_at.is_(None))
+    return db.session.scalar(wanted)

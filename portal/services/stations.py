@@ -1,0 +1,223 @@
+"""Stations: the records of test benches. Make, rename, list; what one page shows of one is `station_details`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, or_, select
+
+from portal.announcements import StationChanged
+from portal.errors import Conflict, NotFound
+from portal.models import Installation, Procedure, Run, Station, StationProcedure, Unit
+from portal.services import audit, names
+from portal.services.actors import Actor, Permission, require
+from portal.services.presence import PresenceNow
+from portal.services.procedures import ProcedureRef, get_procedure, linked_procedures
+from portal.services.station_details import StationDetail, show_station
+from portal.services.station_lookup import find_station, find_station_by_name, get_station
+from portal.services.upsert import insert_or_ignore
+from station.protocol import LinkedProcedure
+
+if TYPE_CHECKING:
+    from sqlalchemy import Select
+
+    from portal.database import Db
+
+__all__ = [
+    "RunRef",
+    "StationDetail",
+    "StationFacts",
+    "StationRow",
+    "create_station",
+    "find_facts",
+    "find_row",
+    "find_station",
+    "find_station_by_name",
+    "get_station",
+    "list_stations",
+    "rename_station",
+    "require_station",
+    "show_station",
+]
+
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class RunRef:
+    """A run, as a list of other things shows it."""
+
+    id: str
+    outcome: str
+    started_at: datetime
+    serial_number: str
+
+
+@dataclass(frozen=True)
+class StationRow:
+    """A station in a list. ``number`` is shown as ST-0007."""
+
+    id: str
+    number: int
+    name: str
+    presence: PresenceNow
+    procedures: list[ProcedureRef]
+    last_run: RunRef | None
+    uploads_waiting: int
+    program_version: str | None
+
+
+@dataclass(frozen=True)
+class StationFacts:
+    """What a station's link must know of it."""
+
+    id: str
+    name: str
+    procedures: tuple[LinkedProcedure, ...]
+
+
+def create_station(db: Db, actor: Actor, name: str, procedure_ids: Sequence[str] = ()) -> Station:
+    """Make a station, with procedures linked to it.
+
+    Raises `Invalid` and `Conflict` with the path ``name``; `NotFound` for a procedure; `Forbidden`.
+    """
+    require(actor, Permission.EDIT)
+    name = names.clean(name, "station's name", LONGEST_NAME, "name")
+    with db.write():
+        db.serialise("stations")  # numbers without holes, and one sentence instead of a constraint's name
+        _refuse_taken(db, name)
+        procedures = [get_procedure(db, actor, procedure_id) for procedure_id in dict.fromkeys(procedure_ids)]
+        now = datetime.now(UTC)
+        made = Station(
+            number=(db.session.scalar(select(func.max(Station.number))) or 0) + 1,
+            name=name,
+            name_key=names.same(name),
+            presence="none",
+            created_at=now,
+            created_by_user_id=actor.user_id,
+        )
+        db.session.add(made)
+        audit.record(db, actor, "station:created", made, number=made.number)
+        for procedure in procedures:
+            insert_or_ignore(db, StationProcedure, station_id=made.id, procedure_id=procedure.id, linked_at=now)
+            audit.record(db, actor, "procedure:linked", made, procedure=procedure.name, procedure_id=procedure.id)
+        db.announce(StationChanged(made.id))
+    return made
+
+
+def rename_station(db: Db, actor: Actor, station_id: str, name: str) -> Station:
+    """Give the station another name. Raises as `create_station`, and `NotFound`."""
+    require(actor, Permission.EDIT)
+    with db.write():
+        station = get_station(db, actor, station_id)
+        name = names.clean(name, "station's name", LONGEST_NAME, "name")
+        if name == station.name:
+            return station
+        db.serialise("stations")
+        _refuse_taken(db, name, but=station.id)
+        before, station.name, station.name_key = station.name, name, names.same(name)
+        audit.record(db, actor, "station:renamed", station, before=before, after=name)
+        db.announce(StationChanged(station.id))
+    return station
+
+
+def list_stations(db: Db, actor: Actor, search: str = "") -> list[StationRow]:
+    """All stations, in the order of their numbers. ``search``: part of a name, or a number such as ST-0007."""
+    require(actor, Permission.VIEW)
+    wanted = _rows()
+    if actor.is_station:
+        wanted = wanted.where(Station.id == actor.id)
+    text = names.same(search)
+    if text:
+        matches = [Station.name_key.contains(text, autoescape=True)]
+        digits = text.removeprefix("st-").lstrip("0")
+        if digits.isascii() and digits.isdigit() and len(digits) < 9:
+            matches.append(Station.number == int(digits))
+        wanted = wanted.where(or_(*matches))
+    return _build(db, wanted)
+
+
+def find_row(db: Db, station_id: str) -> StationRow | None:
+    """One station as in the list, whoever asks; None when there is none."""
+    rows = _build(db, _rows().where(Station.id == station_id)) if names.is_id(station_id) else []
+    return rows[0] if rows else None
+
+
+def find_facts(db: Db, station_id: str) -> StationFacts | None:
+    """What its link must know, whoever asks; None when there is none."""
+    station = find_station(db, station_id)
+    if station is None:
+        return None
+    procedures = linked_procedures(db, station_id)
+    linked = (LinkedProcedure(procedure_id=p.id, identifier=p.identifier, name=p.name) for p in procedures)
+    return StationFacts(station.id, station.name, tuple(linked))
+
+
+def require_station(db: Db, name: str) -> Station:
+    """The station of that name, for commands. Raises `NotFound`."""
+    found = find_station_by_name(db, name)
+    if found is None:
+        raise NotFound(f"station: “{name.strip()}”")
+    return found
+
+
+def _refuse_taken(db: Db, name: str, but: str | None = None) -> None:
+    other = find_station_by_name(db, name)
+    if other is not None and other.id != but:
+        raise Conflict(f"There is already a station named “{other.name}”: choose another name.", "name")
+
+
+def _rows() -> Select[Station, Installation, Run, str]:
+    """Stations with their machine and their last run. One statement, whatever their number."""
+    last = (
+        select(Run.id)
+        .where(Run.station_id == Station.id)
+        .order_by(Run.started_at.desc(), Run.id.desc())
+        .limit(1)
+        .correlate(Station)
+        .scalar_subquery()
+    )
+    return (
+        select(Station, Installation, Run, Unit.serial_number)
+        .outerjoin(Installation, (Installation.station_id == Station.id) & Installation.revoked_at.is_(None))
+        .outerjoin(Run, Run.id == last)
+        .outerjoin(Unit, Unit.id == Run.unit_id)
+        .where(Station.archived_at.is_(None))
+        .order_by(Station.number)
+    )
+
+
+def _build(db: Db, wanted: Select[Station, Installation, Run, str]) -> list[StationRow]:
+    found = db.session.execute(wanted).all()
+    procedures_by_station = _procedures_of(db, [station.id for station, *_ in found])
+    return [
+        StationRow(
+            id=station.id,
+            number=station.number,
+            name=station.name,
+            presence=PresenceNow.of(station),
+            procedures=procedures_by_station.get(station.id, []),
+            last_run=RunRef(run.id, run.outcome, run.started_at, serial_number) if run is not None else None,
+            uploads_waiting=machine.uploads_waiting if machine is not None else 0,
+            program_version=machine.program_version if machine is not None else None,
+        )
+        for station, machine, run, serial_number in found
+    ]
+
+
+def _procedures_of(db: Db, station_ids: Sequence[str]) -> dict[str, list[ProcedureRef]]:
+    wanted = select(StationProcedure.station_id, Procedure).join(
+        Procedure, Procedure.id == StationProcedure.procedure_id
+    )
+    # One station is asked for by its id; for many, reading all links is cheaper than naming thousands of ids.
+    if len(station_ids) == 1:
+        wanted = wanted.where(StationProcedure.station_id == station_ids[0])
+    by_station: dict[str, list[ProcedureRef]] = {}
+    rows = sorted(db.session.execute(wanted), key=lambda row: (names.same(row[1].name), row[1].id))
+    for station_id, procedure in rows:
+        reference = ProcedureRef(procedure.id, procedure.name, procedure.identifier)
+        by_station.setdefault(station_id, []).append(reference)
+    return by_station

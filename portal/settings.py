@@ -1,0 +1,99 @@
+"""Everything that can be set, read once at the start. Nobody else reads the environment."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "STATIONMASTER_"
+SECRETS = ("secret_key", "database_url")
+
+
+class Settings(BaseSettings):
+    """The portal's settings. Each is read from STATIONMASTER_<NAME>; secrets also from STATIONMASTER_<NAME>_FILE."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("stationmaster", appauthor=False) / "portal",
+        description="Where the database, the attachments and the secret key are.",
+    )
+    database_url: str | None = Field(
+        None, description="PostgreSQL as postgresql+psycopg://user@host/name; empty: SQLite in the data directory."
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for all of this machine's.")
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(None, description="The address others reach this portal by, where a proxy hides it.")
+    behind_proxy: bool = Field(False, description="Trust one proxy's X-Forwarded-* headers.")
+    secret_key: str = Field("", description="Signs cookies and links; empty: made once, kept in the data directory.")
+    offline_after_s: float = Field(30.0, gt=0, description="Silence after which a station is offline, in seconds.")
+    heartbeat_s: float = Field(10.0, gt=0, description="How often stations send a heartbeat, in seconds.")
+    alive_every_s: float = Field(5.0, gt=0, description="How often the portal notes that it is alive, in seconds.")
+    max_sockets: int = Field(200, ge=1, le=5000, description="WebSockets at a time: stations and open pages together.")
+    sync: Literal["full", "normal"] = Field("full", description="SQLite: what is acknowledged is on disk (full).")
+    log_json: bool = Field(False, description="Log one JSON object a line instead of readable lines.")
+    setup_token_lifetime_s: int = Field(3600, ge=60, description="How long a setup token can be used, in seconds.")
+    sign_in_lifetime_s: int = Field(2_592_000, ge=300, description="A sign-in unused for so long ends, in seconds.")
+    max_body_bytes: int = Field(100_000_000, ge=1000, description="Largest request body, attachments excepted, bytes.")
+    max_attachment_bytes: int = Field(1_073_741_824, ge=1000, description="Largest attachment, in bytes.")
+
+    @property
+    def database_address(self) -> str:
+        """The database's address for SQLAlchemy."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'portal.db'}"
+
+
+class BadSetting(ValueError):
+    """A setting cannot be used; the text names it."""
+
+
+def load_settings(**given: Any) -> Settings:
+    """Settings from the environment; ``given`` (not None) wins. Makes the data directory and the secret key.
+
+    Raises `BadSetting` with one line.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    for name in SECRETS:
+        path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
+        if path and name not in chosen:
+            try:
+                chosen[name] = Path(path).read_text().strip()
+            except OSError as error:
+                raise BadSetting(f"{PREFIX}{name.upper()}_FILE: {error.strerror}: {path}") from None
+    try:
+        settings = Settings(**chosen)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        raise BadSetting(f"{PREFIX}{name.upper()}: {first['msg']}") from None
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not settings.secret_key:
+            settings = settings.model_copy(update={"secret_key": _kept_secret(settings.data_dir / "secret.key")})
+    except OSError as error:
+        raise BadSetting(f"the data directory {settings.data_dir} cannot be used: {error.strerror}") from None
+    return settings
+
+
+def _kept_secret(path: Path) -> str:
+    """The key in the file, made at the first start. Two programs that start at once agree on one."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read_secret(path)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    return _read_secret(path)
+
+
+def _read_secret(path: Path) -> str:
+    text = path.read_text().strip()
+    if len(text) < 32:
+        raise BadSetting(f"{path} does not hold a secret key: remove it, and everybody signs in again")
+    return text

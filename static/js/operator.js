@@ -1,0 +1,96 @@
+// The operator's page: what HTML and HTMX do not do by themselves. Everything is found again after any swap.
+const page = document.body;
+
+// The run's clock, frozen at the end.
+setInterval(() => {
+  const clock = document.querySelector(".op-elapsed[data-since]");
+  if (!clock || clock.dataset.until) return;
+  const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(clock.dataset.since)) / 1000));
+  const minutes = String(Math.floor(seconds / 60)).padStart(2, "0");
+  clock.textContent = `${minutes}:${String(seconds % 60).padStart(2, "0")}`;
+}, 250);
+
+// What was typed survives a reload: kept for this tab, by the prompt it answers.
+const draftKey = (field) => `draft-${field.form.dataset.draft}-${field.name}`;
+page.addEventListener("input", (event) => {
+  if (event.target.form?.dataset.draft) sessionStorage.setItem(draftKey(event.target), event.target.value);
+});
+function restoreDrafts() {
+  for (const field of document.querySelectorAll("form[data-draft] input[type=text]")) {
+    const draft = sessionStorage.getItem(draftKey(field));
+    if (draft !== null && field.value === field.defaultValue) field.value = draft;
+  }
+}
+
+// A new screen puts the focus on its default; where nothing is to be done, on nothing.
+let shown = "";
+function settle() {
+  restoreDrafts();
+  const log = document.getElementById("op-log-lines");
+  while (log && log.children.length > 200) log.firstElementChild.remove();
+  if (log && !log.matches(":hover, :focus")) log.scrollTop = log.scrollHeight;
+  const phases = document.getElementById("op-phases");
+  if (phases && !phases.matches(":hover, :focus")) phases.scrollTop = phases.scrollHeight;
+  const centre = document.getElementById("op-centre");
+  const now = `${centre?.dataset.screen} ${centre?.querySelector("form[data-draft]")?.dataset.draft ?? ""}`;
+  if (now === shown) return;
+  shown = now;
+  centre.scrollTop = 0;
+  const target = centre.querySelector("[autofocus]");
+  target?.focus();
+  target?.select?.();
+}
+document.addEventListener("htmx:after:swap", settle);
+settle();
+
+// A held Enter never submits, and one scan is sent once even if the scanner says it twice.
+let lastSent = { form: "", at: 0 };
+page.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.repeat) event.preventDefault();
+});
+page.addEventListener("submit", (event) => {
+  const form = event.target;
+  const fields = [...form.querySelectorAll("input[type=text]")];
+  const empty = fields.find((field) => field.required && !field.value.trim());
+  const name = `${form.id || form.action} ${fields.map((field) => field.value).join(" ")}`;
+  const isTwice = lastSent.form === name && event.timeStamp - lastSent.at < 1000;
+  if (empty || isTwice) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    empty?.focus();
+    return;
+  }
+  lastSent = { form: name, at: event.timeStamp };
+}, true);
+
+// A button that has been pressed shows it until the answer is there.
+document.addEventListener("htmx:before:request", (event) => busy(event, true));
+document.addEventListener("htmx:finally:request", (event) => busy(event, false));
+function busy(event, isBusy) {
+  const form = event.target.closest?.("form.op-command");
+  for (const button of form?.querySelectorAll("button") ?? []) button.setAttribute("aria-busy", String(isBusy));
+}
+
+// F9 stops; 1 … 9 press the n-th choice; a scan is caught wherever the focus is.
+page.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  const keyed = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (keyed) {
+    event.preventDefault();
+    keyed.click();
+    return;
+  }
+  if (event.target.matches("input, textarea, select")) return;
+  const scan = document.querySelector("#op-centre [data-scan]");
+  if (scan && event.key.length === 1) {
+    scan.focus();
+  } else if (/^[1-9]$/.test(event.key)) {
+    document.querySelectorAll("#op-centre .op-choices button")[Number(event.key) - 1]?.click();
+  }
+});
+
+// The feed: say that it is lost, take it back when it is there again.
+const lost = document.querySelector(".op-feed-lost");
+document.addEventListener("htmx:ws:close", () => { lost.hidden = false; });
+document.addEventListener("htmx:ws:after:connection", () => { lost.hidden = true; });
+document.addEventListener("htmx:ws:after:message:incoming", settle);

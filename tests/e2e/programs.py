@@ -1,0 +1,78 @@
+"""The programs of the story, started as a user starts them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+from bench_sim.fleet import command, run_command
+from tests.waiting import eventually
+
+PASSWORD = "correct horse battery"
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class PortalProcess:
+    """`stationmaster portal serve`, on a port of its own that it keeps over restarts."""
+
+    def __init__(self, data_dir: Path, **settings: str) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = data_dir.parent / "portal.log"
+        quick = {"STATIONMASTER_HEARTBEAT_S": "0.5", "STATIONMASTER_OFFLINE_AFTER_S": "3"}
+        self._environment = {**os.environ, **quick, **settings}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        words = ("portal", "serve", "--port", str(self.port), "--data-dir", str(self.data_dir))
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command(*words), stdout=log, stderr=log, env=self._environment, start_new_session=True
+            )
+        eventually(self.is_healthy, within_s=20)
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(20)
+
+    def kill(self) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def is_healthy(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.log_text()
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def log_text(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def command(self, *words: str, stdin: str | None = None) -> str:
+        """`stationmaster portal …` on this portal's data."""
+        return run_command("portal", *words, "--data-dir", str(self.data_dir), stdin=stdin)
+
+    def __enter__(self) -> PortalProcess:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
