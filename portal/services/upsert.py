@@ -20,8 +20,9 @@ def insert_or_ignore(db: Db, model: type[Base], **values: Any) -> bool:
     table = cast("Table", model.__table__)
     insert = sqlite.insert if db.database.is_sqlite else postgresql.insert
     statement = insert(table).values({_column(model, name): value for name, value in values.items()})
-    done = cast("CursorResult[Any]", db.session.execute(statement.on_conflict_do_nothing()))
-    return done.rowcount == 1
+    # Asked for by RETURNING: the drivers do not agree on the row count of an INSERT.
+    returned = db.session.execute(statement.on_conflict_do_nothing().returning(*table.primary_key.columns))
+    return returned.first() is not None
 
 
 def insert_all(db: Db, model: type[Base], rows: list[dict[str, Any]]) -> None:

@@ -83,7 +83,7 @@ def at_once() -> Callable[..., list[object]]:
             ready.wait()
             try:
                 results[place] = call()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  (what it raised is the result)
                 results[place] = error
 
         threads = [threading.Thread(target=one, args=pair) for pair in enumerate(calls)]
@@ -99,7 +99,7 @@ def at_once() -> Callable[..., list[object]]:
 class _QuietHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def log(self, type: str, message: str, *args: object) -> None:
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  (werkzeug's name)
         pass
 
 

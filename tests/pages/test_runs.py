@@ -1,0 +1,163 @@
+"""The record as a page: found in the list, whole on its own page, its files safe to open."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from portal.database import Db
+from portal.services import attachments, procedures, runs, stations
+from portal.services.actors import SYSTEM
+from tests.pages.records import BEGAN_AT, record
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
+
+
+@pytest.fixture
+def procedure_id(db: Db) -> str:
+    return procedures.create_procedure(db, SYSTEM, "PCBA functional test", "pcba_functional").id
+
+
+@pytest.fixture
+def run_id(db: Db, procedure_id: str) -> str:
+    return runs.create_run(db, SYSTEM, record(procedure_id))
+
+
+def attach(db: Db, run_id: str, name: str, content: bytes, phase: str | None = None) -> str:
+    announced = attachments.create_attachment(db, SYSTEM, run_id, name, phase)
+    attachments.receive_upload(db, announced.id, io.BytesIO(content), "text/html")
+    return announced.id
+
+
+def test_a_run_shows_its_verdict_unit_and_measurements_with_units_and_limits(viewer: FlaskClient, run_id: str) -> None:
+    text = viewer.get(f"/runs/{run_id}").text
+
+    for words in (
+        "SN-000013", "PCB-100", "mk@example.com", "PCBA functional test", "FAIL", "41.0 s",
+        "2.913 V", "3.135 … 3.465 V", "31.2 mA", "≤ 50 mA", "4.75 … 5.25 V", "matches ^2\\.", "attempt 2", "F-12",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "simulated</dt>" not in text
+
+
+def test_what_failed_is_listed_once_and_leads_to_its_last_attempt(viewer: FlaskClient, run_id: str) -> None:
+    text = viewer.get(f"/runs/{run_id}").text
+
+    listed = text.partition('id="failures-title"')[2].partition("</section>")[0]
+    anchors = re.findall(r'href="#([^"]+)"', listed)
+    assert len(anchors) == 1
+    assert f'id="{anchors[0]}"' in text.partition("attempt 2")[2]
+
+
+def test_a_sweep_is_a_drawing_with_limits_and_its_numbers_in_a_table(viewer: FlaskClient, run_id: str) -> None:
+    text = viewer.get(f"/runs/{run_id}").text
+
+    assert text.count('<svg class="chart"') == 1
+    assert "load_regulation: output [V] over load [A], 5 points from 0 to 1; lowest 4.94, highest 5.02." in text
+    assert "upper limit 5.2" in text
+    assert '<td class="number">0.75</td>' in text
+
+
+def test_a_log_line_is_shown_and_never_run(viewer: FlaskClient, run_id: str) -> None:
+    text = viewer.get(f"/runs/{run_id}").text
+
+    assert "3.3 V is &lt;b&gt;low&lt;/b&gt;" in text
+    assert "<b>low</b>" not in text
+
+
+def test_a_run_leads_to_the_units_history(viewer: FlaskClient, db: Db, procedure_id: str, run_id: str) -> None:
+    retest = runs.create_run(db, SYSTEM, record(procedure_id, after=timedelta(minutes=5), outcome="PASS"))
+
+    later = viewer.get(f"/runs/{retest}").text
+    unit = viewer.get("/units/sn-000013").text
+
+    assert f'href="/runs/{run_id}"' in later.partition("Previous runs")[2]
+    assert unit.index(retest) < unit.index(run_id)
+    assert "SN-000013" in unit
+
+
+def test_the_list_is_filtered_and_htmx_gets_only_the_table(
+    viewer: FlaskClient, db: Db, procedure_id: str, run_id: str
+) -> None:
+    passed = runs.create_run(db, SYSTEM, record(procedure_id, "SN-000001", outcome="PASS"))
+
+    part = viewer.get(f"/runs?outcome=PASS&procedure={procedure_id}", headers=PARTIAL)
+    by_serial = viewer.get("/runs?serial=%20sn-000013%0D")
+
+    assert part.text.lstrip().startswith('<div id="runs-table"')
+    assert passed in part.text
+    assert run_id not in part.text
+    assert run_id in by_serial.text
+    assert passed not in by_serial.text
+
+
+def test_every_run_is_on_exactly_one_page(viewer: FlaskClient, db: Db, procedure_id: str) -> None:
+    made = {
+        runs.create_run(db, SYSTEM, record(procedure_id, f"SN-{number:06}", after=timedelta(seconds=number // 2)))
+        for number in range(120)
+    }
+
+    seen: list[str] = []
+    url: str | None = "/runs"
+    while url is not None:
+        text = viewer.get(url).text
+        seen += re.findall(r'href="/runs/([0-9a-f-]{36})"', text)
+        older = re.search(r'href="([^"]+)" rel="next"', text)
+        url = older[1].replace("&amp;", "&") if older else None
+
+    assert len(seen) == 120
+    assert set(seen) == made
+
+
+def test_the_overview_counts_the_last_day(viewer: FlaskClient, db: Db, procedure_id: str) -> None:
+    stations.create_station(db, SYSTEM, "Bench 7")
+    ago = datetime.now(UTC) - BEGAN_AT
+    for serial, outcome, minutes in [("A", "FAIL", 9), ("A", "PASS", 8), ("B", "PASS", 7), ("C", "PASS", 60 * 30)]:
+        given = record(procedure_id, f"SN-{serial}", after=ago - timedelta(minutes=minutes), outcome=outcome)
+        runs.create_run(db, SYSTEM, given)
+
+    text = " ".join(viewer.get("/").text.split())
+
+    assert "<dt>Runs</dt><dd>3</dd>" in text
+    assert "<dt>Passed</dt><dd>2</dd>" in text
+    assert "50.0 %" in text
+    assert "of 2 units" in text
+
+
+def test_a_file_is_a_download_that_can_do_nothing_here(viewer: FlaskClient, db: Db, run_id: str) -> None:
+    file_id = attach(db, run_id, 'odd "näme".html', b"<script>alert(1)</script>")
+
+    for address in (f"/attachments/{file_id}", f"/attachments/{file_id}?inline=1"):
+        answer = viewer.get(address, buffered=True)
+        assert answer.data == b"<script>alert(1)</script>"
+        assert answer.mimetype == "application/octet-stream"
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_picture_is_shown_with_its_phase(viewer: FlaskClient, db: Db, run_id: str) -> None:
+    file_id = attach(db, run_id, "scope.png", PNG, phase="rails")
+
+    page = viewer.get(f"/runs/{run_id}").text
+    shown = viewer.get(f"/attachments/{file_id}?inline=1", buffered=True)
+
+    assert f'src="/attachments/{file_id}?inline=1"' in page.partition("attempt 2")[2]
+    assert page.count(">scope.png<") == 1
+    assert shown.mimetype == "image/png"
+    assert shown.headers["Content-Disposition"].startswith("inline")
+
+
+def test_files_are_for_those_who_have_signed_in(viewer: FlaskClient, db: Db, run_id: str) -> None:
+    file_id = attach(db, run_id, "log.txt", b"secret")
+    stranger = viewer.application.test_client()
+
+    answer = stranger.get(f"/attachments/{file_id}")
+
+    assert answer.status_code == 303
+    assert b"secret" not in answer.data
