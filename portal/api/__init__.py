@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from flask import Flask
 
-from portal.api import errors, health, station, uploads
-from portal.api.v2 import runs, whoami
+from portal.api import errors
+from portal.api.health import api as health
+from portal.api.station import api as station
+from portal.api.uploads import api as uploads
+from portal.api.v2.runs import api as runs
+from portal.api.v2.whoami import api as whoami
 
 
 def register(app: Flask) -> None:
     """Add the API to the application."""
     errors.register(app)
     for area in (health, station, uploads, runs, whoami):
-        app.register_blueprint(area.api)
+        app.register_blueprint(area)

@@ -38,12 +38,12 @@ def register(blueprint: Blueprint, sock: Sock, fleet: Fleet) -> None:
             return Response("The portal has no free connection.\n", 503, content_type="text/plain")
         return None
 
-    @sock.route("/live/fleet", bp=blueprint, endpoint="fleet")
+    @sock.route("/live/fleet", bp=blueprint, endpoint="fleet")  # type: ignore[untyped-decorator]
     def fleet_feed(ws: Any) -> None:
         require(web.actor(), Permission.VIEW)
         _watch(fleet, ws, FLEET_TOPIC, fleet.snapshot)
 
-    @sock.route("/live/stations/<station_id>", bp=blueprint, endpoint="operator")
+    @sock.route("/live/stations/<station_id>", bp=blueprint, endpoint="operator")  # type: ignore[untyped-decorator]
     def operator_feed(ws: Any, station_id: str) -> None:
         station_services.get_station(web.db(), web.actor(), station_id)
         station = fleet.stations.get(station_id)

@@ -16,8 +16,9 @@ from portal.database import Database
 from portal.live.hub import Change, Hub
 from portal.live.presence import PresenceWatch
 from portal.live.socket import POLICY_VIOLATION, RESTARTING, Writer
-from portal.live.stations import Link, LiveStation, LiveStations, StationFacts
+from portal.live.stations import Link, LiveStation, LiveStations
 from portal.services import stations as station_services
+from portal.services.stations import StationFacts
 from portal.settings import Settings
 from station.operator_view import dom_id, renderer
 from station.protocol import Replaced

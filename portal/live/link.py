@@ -81,7 +81,7 @@ def register(blueprint: Blueprint, sock: Sock, fleet: Fleet) -> None:
     def before_handshake() -> tuple[Response, int] | None:
         return check() if request.endpoint == f"{blueprint.name}.link" else None
 
-    @sock.route("/api/station/link", bp=blueprint, endpoint="link")
+    @sock.route("/api/station/link", bp=blueprint, endpoint="link")  # type: ignore[untyped-decorator]
     def link(ws: Any) -> None:
         actor = web.actor()
         address = request.remote_addr

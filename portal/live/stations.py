@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from portal.live.hub import Change, Hub
+from portal.services.stations import StationFacts
 from station.operator_view import OperatorView, Piece, ProcedureChoice, Render, changes, frame, whole
 from station.protocol import (
     AnyCommand,
@@ -41,15 +42,6 @@ class Link(Protocol):
 
     def end(self, code: int, reason: str) -> None:
         """Close it, and say why."""
-
-
-@dataclass(frozen=True)
-class StationFacts:
-    """What the database says of a station."""
-
-    id: str
-    name: str
-    procedures: tuple[LinkedProcedure, ...]
 
 
 @dataclass

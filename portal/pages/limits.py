@@ -179,11 +179,11 @@ def _one_sided(operator: str, bound: float) -> tuple[tuple[float, bool] | None, 
 
 
 def _words(validator: Any) -> str:
-    expression = _get(validator, "expression")
-    if not expression:
-        operator = _get(validator, "operator")
-        expression = f"{operator} {value_text(_get(validator, 'expected_value'))}" if operator else ""
-    expression = _VALUE_ITSELF.sub("", str(expression)).replace("==", "=")
+    operator, expression = _get(validator, "operator"), str(_get(validator, "expression") or "")
+    if operator and not _get(validator, "has_custom_expression", default=False):
+        # Made here, not taken: a stored expression writes the value as JSON, with quotes and doubled backslashes.
+        expression = f"{operator} {value_text(_get(validator, 'expected_value'))}"
+    expression = _VALUE_ITSELF.sub("", expression).replace("==", "=")
     is_warning = not _get(validator, "is_decisive", default=True)
     return f"{expression} (warning only)" if expression and is_warning else expression
 

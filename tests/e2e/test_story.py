@@ -163,7 +163,7 @@ def test_a_faulty_unit_fails_for_its_reason(linked, page):
     scan(page, BAD_UNIT)
     answer_prompts_until_verdict(page, "FAIL")
 
-    expect(page.locator(".op-failures").first).to_contain_text("regulator")
+    expect(page.locator(".op-failures").first).to_contain_text("line regulation")
     accessible(page)
 
 

@@ -38,7 +38,8 @@ def test_each_screen_comes_in_its_turn(view):
     assert view.screen is Screen.IDLE
     assert replace(view, is_connected=False).screen is Screen.OFFLINE
     assert seen == [
-        Screen.STARTING, Screen.IDENTIFY, Screen.STARTING, Screen.RUNNING, Screen.PROMPT, Screen.RUNNING, Screen.VERDICT,
+        Screen.STARTING, Screen.IDENTIFY, Screen.STARTING, Screen.RUNNING, Screen.PROMPT, Screen.RUNNING,
+        Screen.VERDICT,
     ]  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import pytest
 
 from portal.live.hub import Change, Hub
-from portal.live.stations import LiveStation, StationFacts, new_command_id
+from portal.live.stations import LiveStation, new_command_id
+from portal.services.stations import StationFacts
 from station.operator_view import Screen
 from station.protocol import CommandResult, LinkedProcedure, Model, ProceduresChanged, Progress, Resume, Stop
 from tests.live.a_run import START, a_run
