@@ -52,6 +52,7 @@ class FolderStore:
                 file.flush()
                 os.fsync(file.fileno())
                 Path(file.name).replace(target)
+                _flush_folder(target.parent)
             except BaseException:
                 Path(file.name).unlink(missing_ok=True)
                 raise
@@ -71,6 +72,16 @@ class FolderStore:
     def _place(self, name: str) -> Path:
         # The end of an id, not its beginning: that is its time, and would put all new files into one folder.
         return self._folder / name[-2:] / name
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut."""
+    if os.name == "posix":  # Windows cannot open folders, and needs no such call
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _copy(stream: IO[bytes], file: IO[bytes], most_bytes: int) -> Blob:

@@ -69,7 +69,6 @@ class CommandDesk:
                 procedure_id=procedure.procedure_id,
                 procedure_name=procedure.name,
                 folder=folder,
-                identifier=procedure.identifier,
                 operated_by=operated_by,
                 serial_number=serial_number,
                 answers=dict(answers or {}),

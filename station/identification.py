@@ -17,8 +17,8 @@ _CONTROL = {"Cc", "Zl", "Zp"}
 def form_for(prefill: Unit) -> list[Component]:
     """The form: the serial number, filled in where the script knows it, and the part number where it does not.
 
-    The part number may be left out: a bench usually tests one part, and the operator scans only the unit. The record
-    then takes the procedure's identifier (`station.record`).
+    The part number may be left out: a bench usually tests one part, and the operator scans only the unit. The portal
+    knows the part of a unit that it has seen, and files a new one under the procedure's identifier.
     """
     serial = Component(
         key="serial_number",

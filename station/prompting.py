@@ -63,7 +63,8 @@ class Prompting:
 
     def note_unit(self, message: Message) -> None:
         """The unit as the script knows it when its test begins; `RunStarted` tells it on."""
-        self.unit = self._with_part(Unit.model_validate(message["unit"]))
+        unit = Unit.model_validate(message["unit"])
+        self.unit = unit if unit.serial_number else None
 
     def change_unit(self, message: Message) -> None:
         """The script named another unit during the test."""
@@ -104,19 +105,10 @@ class Prompting:
     def _resolve(self, unit: Unit, by: str | None) -> None:
         for question in self._questions.open:
             self._close(question, "answered", by)
-        self.unit = self._with_part(unit)
+        self.unit = unit if unit.serial_number else None
         if self.unit is not None:
             self._events.emit(IdentifyResolved, unit=self.unit, answered_by=by)
         self._send({"type": "unit", "unit": unit.model_dump(exclude_none=True)})
-
-    def _with_part(self, unit: Unit) -> Unit | None:
-        """The unit as it is recorded; None without a serial number.
-
-        A record is refused without a part number: where nobody named one, the procedure's identifier stands in.
-        """
-        if not unit.serial_number:
-            return None
-        return unit if unit.part_number else unit.model_copy(update={"part_number": self._request.identifier})
 
     def _recorded_answer(self, question: Question, message: Message) -> dict[str, str] | None:
         key = question.phase_key or ""

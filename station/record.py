@@ -59,10 +59,7 @@ class RunRecord:
 
 
 def build_record(journal: Journal) -> RunRecord | None:
-    """The record of a finished run. None when no unit was identified: nothing was tested.
-
-    A unit whose part nobody named has the procedure's identifier as its part number, see `station.execution`.
-    """
+    """The record of a finished run. None when no unit was identified: nothing was tested."""
     draft = _Draft()
     for event in journal.read_after(-1):
         draft.take(event)

@@ -11,7 +11,7 @@ from pathlib import Path
 class RunRequest:
     """One run of a procedure.
 
-    ``identifier``: the procedure's short name. ``serial_number``: the unit, which is then not asked for.
+    ``serial_number``: the unit, which is then not asked for.
     ``answers``: recorded answers, by name or key of the phase (``identify_unit`` for the unit), then by component.
     ``visa_library``: what ``pyvisa.ResourceManager()`` uses in the procedure, such as ``@bench``.
     ``environment``: variables for the procedure's process.
@@ -20,7 +20,6 @@ class RunRequest:
     procedure_id: str
     procedure_name: str
     folder: Path
-    identifier: str
     operated_by: str | None
     serial_number: str | None = None
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

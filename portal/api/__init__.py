@@ -14,6 +14,8 @@ from portal.api.v2.whoami import api as whoami
 
 def register(app: Flask) -> None:
     """Add the API to the application."""
+    # A path with an empty part is refused like any unknown one; a redirect is an error for the published clients.
+    app.url_map.merge_slashes = False
     errors.register(app)
     for area in (health, station, uploads, runs, whoami):
         app.register_blueprint(area)

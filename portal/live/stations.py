@@ -20,7 +20,6 @@ from station.protocol import (
     AnyCommand,
     AnyRunEvent,
     CommandResult,
-    LinkedProcedure,
     LocalProcedures,
     Model,
     ProceduresChanged,

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, MetaData, String
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
@@ -48,8 +47,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 Id = String(36)
-# None is SQL's NULL, not JSON's: one kind of nothing.
-Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+# None is SQL's NULL, not JSON's: one kind of nothing. On PostgreSQL json and not jsonb, which would store numbers as
+# decimals: 6.7e16 came back as an integer. A measured value is kept as it was sent.
+Json = JSON(none_as_null=True)
 
 
 class Base(DeclarativeBase):

@@ -31,6 +31,7 @@ class Today:
 
     runs: int
     passed: int
+    simulated: int
     units: int
     first_pass_percent: float | None
     online: int
@@ -56,8 +57,12 @@ def index() -> Response:
 
 
 def today_of(runs: Sequence[RunRow], stations: Sequence[StationRow], *, is_capped: bool = False) -> Today:
-    """Count. runs: newest first, as lists come; a unit's first run of the day is its first pass."""
-    first_outcome_by_unit = {run.serial_number: run.outcome for run in runs if run.serial_number}
+    """Count. runs: newest first, as lists come; a unit's first run of the day is its first pass.
+
+    Runs on a simulated bench say nothing of the product and count in no yield.
+    """
+    real = [run for run in runs if not run.is_simulated]
+    first_outcome_by_unit = {run.serial_number: run.outcome for run in real if run.serial_number}
     first_passes = sum(outcome == "PASS" for outcome in first_outcome_by_unit.values())
     units = len(first_outcome_by_unit)
     return Today(
@@ -66,6 +71,7 @@ def today_of(runs: Sequence[RunRow], stations: Sequence[StationRow], *, is_cappe
         units=units,
         first_pass_percent=100 * first_passes / units if units else None,
         online=sum(station.presence.is_online for station in stations),
+        simulated=sum(run.is_simulated for run in runs),
         uploads_waiting=sum(station.uploads_waiting for station in stations),
         is_capped=is_capped,
     )

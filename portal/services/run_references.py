@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from portal.errors import BadRequest, NotFound
-from portal.models import Batch, Part, ProcedureVersion, Revision, RunSubUnit, Unit
+from portal.models import Batch, Part, Procedure, ProcedureVersion, Revision, RunSubUnit, Unit
 from portal.models.base import new_id
 from portal.services.names import same
 from portal.services.upsert import insert_or_ignore
@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 DEFAULT_REVISION = "A"
 
 
-def take_unit(db: Db, actor: Actor, run: RunIn, now: datetime) -> Unit:
+def take_unit(db: Db, actor: Actor, run: RunIn, procedure: Procedure, now: datetime) -> Unit:
     """The unit under test, moved to the part, revision and batch that the record names.
 
-    Raises `BadRequest` when the unit is new and no part is named.
+    A new unit from a station that names no part is filed under the procedure's identifier: a bench has nobody to ask
+    hours later, and its record must not be refused. Anybody else is told: raises `BadRequest`.
     """
     key = same(run.serial_number)
     unit = db.session.scalar(select(Unit).where(Unit.serial_key == key))
+    if unit is None and run.part_number is None and actor.is_station:
+        run = run.model_copy(update={"part_number": procedure.identifier})
     if run.part_number is None and unit is None:
         raise BadRequest(
             f"The unit {run.serial_number!r} is new, and its part number is missing: send part_number.", "part_number"

@@ -91,7 +91,7 @@ def _insert(db: Db, actor: Actor, run: RunIn, procedure: Procedure, run_id: str,
     earlier_id = _earlier(db, run)
     if earlier_id is not None:
         return earlier_id
-    unit = take_unit(db, actor, run, now)
+    unit = take_unit(db, actor, run, procedure, now)
     version = take_version(db, procedure.id, run.procedure_version, now) if run.procedure_version else None
     member = find_user_by_email(db, run.operated_by) if run.operated_by else None
     is_new = insert_or_ignore(

@@ -110,8 +110,17 @@ def test_a_unit_moves_to_the_part_that_is_named_and_its_history_stays(db: Db, ca
 
 def test_a_new_unit_needs_a_part(db: Db, cast: Cast) -> None:
     with pytest.raises(BadRequest, match="part number is missing"):
-        create_run(db, cast.bench, run_in(cast, part_number=None))
+        create_run(db, cast.dev, run_in(cast, part_number=None))
     assert count(db, Run) == count(db, Unit) == 0
+
+
+def test_a_stations_new_unit_without_a_part_is_filed_under_the_procedure(db: Db, cast: Cast) -> None:
+    filed = show_run(db, cast.vera, create_run(db, cast.bench, run_in(cast, part_number=None)))
+    named = show_run(db, cast.vera, create_run(db, cast.bench, run_in(cast, execution_id=None)))
+    kept = show_run(db, cast.vera, create_run(db, cast.bench, run_in(cast, part_number=None, execution_id=None)))
+
+    assert filed.part_number == filed.procedure.identifier
+    assert kept.part_number == named.part_number != filed.part_number
 
 
 def test_a_declared_operator_is_kept_as_a_name(db: Db, cast: Cast) -> None:
@@ -185,9 +194,9 @@ def test_the_same_key_with_another_body_conflicts_and_is_everybodys_own(db: Db, 
 
 def test_a_refused_record_does_not_use_up_its_key(db: Db, cast: Cast) -> None:
     with pytest.raises(BadRequest):
-        create_run(db, cast.bench, run_in(cast, part_number=None), "key")
+        create_run(db, cast.dev, run_in(cast, part_number=None), "key")
 
-    assert create_run(db, cast.bench, run_in(cast), "key")
+    assert create_run(db, cast.dev, run_in(cast), "key")
 
 
 def test_a_key_is_forgotten_after_thirty_days(db: Db, cast: Cast) -> None:

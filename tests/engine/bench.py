@@ -33,7 +33,7 @@ class Bench:
         folder = more.pop("folder", PROCEDURES / name)
         return self.engine.start(
             RunRequest(
-                "id-of-" + name, name.title(), folder, name, "olga@example.com", serial, environment=environment, **more
+                "id-of-" + name, name.title(), folder, "olga@example.com", serial, environment=environment, **more
             )
         )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, request
 
-from portal.api import bodies, keys, uploads
+from portal.api import bodies, keys
+from portal.api.uploads import address
 from portal.api.v2 import run_json
 from portal.api.v2.run_query import read_query
 from portal.services.attachments import create_attachment
@@ -55,4 +56,4 @@ def attach(run_id: str) -> Response:
     given = bodies.read_body(AttachmentIn)
     key = request.headers.get("Idempotency-Key")
     made = create_attachment(db(), actor(), run_id, given.name, given.phase, key)
-    return jsonify(id=made.id, upload_url=uploads.address(made.id, "upload"))
+    return jsonify(id=made.id, upload_url=address(made.id, "upload"))
