@@ -14,7 +14,8 @@ branch_labels = None
 depends_on = None
 
 INSTANT = sa.DateTime(timezone=True)
-JSON = sa.JSON()
+# As text on SQLite, whose JSON columns are numeric ones.
+JSON = sa.JSON().with_variant(sa.Text(), "sqlite")
 
 
 def upgrade() -> None:

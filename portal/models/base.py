@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 import uuid
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, MetaData, String
+from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
@@ -47,9 +48,26 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 Id = String(36)
+
+
+class JsonText(TypeDecorator[Any]):
+    """JSON as text, for SQLite: its own JSON columns are numeric ones, which turn 0.0 into 0 and cut long integers."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """To the database."""
+        return None if value is None else json.dumps(value, ensure_ascii=False)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """From the database."""
+        return None if value is None else json.loads(value)
+
+
 # None is SQL's NULL, not JSON's: one kind of nothing. On PostgreSQL json and not jsonb, which would store numbers as
 # decimals: 6.7e16 came back as an integer. A measured value is kept as it was sent.
-Json = JSON(none_as_null=True)
+Json = JSON(none_as_null=True).with_variant(JsonText(), "sqlite")
 
 
 class Base(DeclarativeBase):
