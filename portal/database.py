@@ -14,13 +14,16 @@ from types import TracebackType
 from typing import Any
 from zlib import crc32
 
+import structlog
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from portal.errors import Busy
 from portal.models.base import Base
 from portal.settings import Settings
 from portal.storage import BlobStore, FolderStore
@@ -29,6 +32,8 @@ BUSY_TIMEOUT_MS = 10_000
 WRITE = "stationmaster_write"  # execution option of a connection whose transaction will write
 
 Listener = Callable[[object], None]
+
+log = structlog.get_logger(__name__)
 
 
 class Db:
@@ -44,7 +49,7 @@ class Db:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
-        """One write transaction: all of it, or nothing. Inside another one it is part of that."""
+        """One write transaction: all of it, or nothing. Inside another one it is part of that. Raises `Busy`."""
         if self._depth:
             self._depth += 1
             try:
@@ -55,7 +60,7 @@ class Db:
         with self.database.writer_lock:
             self.session.expunge_all()  # let go, not expired: who holds an object keeps what was read
             self.session.rollback()  # ends a read that went before: its snapshot could not be written on
-            self.session.connection(execution_options={WRITE: True})
+            self._begin()
             self._depth, self._after = 1, []
             try:
                 yield self.session
@@ -68,7 +73,17 @@ class Db:
                 self._depth = 0
         after, self._after = self._after, []
         for action in after:
-            action()
+            try:
+                action()
+            except Exception:  # what was stored is stored: who asked for it must not be told otherwise
+                log.exception("after_commit_failed")
+
+    def _begin(self) -> None:
+        try:
+            self.session.connection(execution_options={WRITE: True})
+        except OperationalError as error:
+            self.session.rollback()
+            raise Busy from error
 
     def on_commit(self, action: Callable[..., object], *args: object) -> None:
         """Do something once the transaction is safe; not at all when it is rolled back."""

@@ -91,6 +91,16 @@ class TooLarge(PortalError):
     code = "PAYLOAD_TOO_LARGE"
 
 
+class Busy(PortalError):
+    """The database cannot be had just now; nothing was changed."""
+
+    status = 503
+    code = "SERVICE_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("The portal's database is busy or cannot be reached. Nothing was changed; try again.")
+
+
 class TooManyRequests(PortalError):
     """Too many tries; ``retry_after_s`` seconds until the next is welcome."""
 

@@ -17,6 +17,7 @@ from portal.live.hub import Change, Hub
 from portal.live.presence import PresenceWatch
 from portal.live.socket import POLICY_VIOLATION, RESTARTING, Writer
 from portal.live.stations import Link, LiveStation, LiveStations
+from portal.services import installations
 from portal.services import stations as station_services
 from portal.services.stations import StationFacts
 from portal.settings import Settings
@@ -101,6 +102,12 @@ class Fleet:
 
     def run_changed(self, station: LiveStation) -> None:
         """The run of a station began, ended or moved on."""
+        self._show_station(station.facts.id)
+
+    def uploads_waiting_changed(self, station: LiveStation, count: int) -> None:
+        """Another number of records waits on a station: kept for the desk pages."""
+        with self.database.open() as db:
+            installations.note_uploads_waiting(db, station.facts.id, count)
         self._show_station(station.facts.id)
 
     def activity(self, station_id: str) -> Activity | None:

@@ -146,7 +146,8 @@ def _greet(
         reason = "another program with the same credentials took over"
         replaced.send(Replaced(reason=reason))
         replaced.end(GOING_AWAY, reason)
-    station.on_uploads_waiting(hello.uploads_waiting)
+    if station.on_uploads_waiting(hello.uploads_waiting):
+        fleet.uploads_waiting_changed(station, hello.uploads_waiting)
     link.send(
         Welcome(
             station_id=station.facts.id,
@@ -167,10 +168,12 @@ def _take(fleet: Fleet, station: LiveStation, message: StationMessage) -> None:
         case CommandResult():
             station.on_result(message)
         case Heartbeat():
-            station.on_uploads_waiting(message.uploads_waiting)
+            if station.on_uploads_waiting(message.uploads_waiting):
+                fleet.uploads_waiting_changed(station, message.uploads_waiting)
         case LocalProcedures():
             station.on_local_procedures(message)
         case UploadNews():
-            station.on_upload(message)
+            if station.on_upload(message):
+                fleet.uploads_waiting_changed(station, message.uploads_waiting)
         case _:
             log.info("message_ignored", station_id=station.facts.id, type=message.type)

@@ -158,9 +158,10 @@ class LiveStation:
             self._problems = {procedure.procedure_id: procedure.problem for procedure in news.procedures}
             self._show(replace(self._view, procedures=self._choices()))
 
-    def on_upload(self, news: UploadNews) -> None:
-        """The station says how far a record is on its way."""
+    def on_upload(self, news: UploadNews) -> bool:
+        """The station says how far a record is on its way. True when another number of records waits than before."""
         with self._lock:
+            is_news = news.uploads_waiting != self._view.uploads_waiting
             run = self._view.run
             is_current = run is not None and run.execution_id == news.execution_id
             self._show(
@@ -171,12 +172,14 @@ class LiveStation:
                     uploads_waiting=news.uploads_waiting,
                 )
             )
+        return is_news
 
-    def on_uploads_waiting(self, count: int) -> None:
-        """The heartbeat's count of records not yet uploaded."""
-        if count != self._view.uploads_waiting:
-            with self._lock:
-                self._show(replace(self._view, uploads_waiting=count))
+    def on_uploads_waiting(self, count: int) -> bool:
+        """How many records are not yet uploaded. True when that is another number than before."""
+        with self._lock:
+            is_news = count != self._view.uploads_waiting
+            self._show(replace(self._view, uploads_waiting=count))
+        return is_news
 
     def on_facts(self, facts: StationFacts) -> None:
         """The station was renamed, or its procedures changed."""

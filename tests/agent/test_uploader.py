@@ -76,7 +76,7 @@ def test_a_record_and_its_files_arrive_once(bench: Bench, portal: FakePortal, tm
     assert (attachment["run_id"], attachment["name"], attachment["phase"]) == (run_id, "curve.csv", "rails")
     assert portal.uploads[attachment["id"]] == b"1;2" * 100_000
     assert portal.puts == [(attachment["id"], None)]  # the key goes to the portal only
-    assert [news.state for news in bench.news] == ["uploading", "done"]
+    eventually(lambda: [news.state for news in bench.news] == ["uploading", "done"])
     assert bench.news[-1].run_id == run_id
     assert bench.news[-1].uploads_waiting == 0
 

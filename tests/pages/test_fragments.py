@@ -59,7 +59,10 @@ def test_every_fragment_says_what_it_needs() -> None:
 
 
 def test_the_status_says_what_and_since_when(app: Flask) -> None:
-    text = app.jinja_env.get_template("stations/_status.html").render(station=Row(ONLINE), activity=RUNNING)
+    since = datetime.now(UTC) - timedelta(minutes=3, seconds=5)
+    station = Row(PresenceNow("up", since, "connected"))
+
+    text = app.jinja_env.get_template("stations/_status.html").render(station=station, activity=RUNNING)
 
     assert "online" in text
     assert "3 min</time>" in text

@@ -118,12 +118,15 @@ def test_the_overview_counts_the_last_day(viewer: FlaskClient, db: Db, procedure
     stations.create_station(db, SYSTEM, "Bench 7")
     ago = datetime.now(UTC) - BEGAN_AT
     for serial, outcome, minutes in [("A", "FAIL", 9), ("A", "PASS", 8), ("B", "PASS", 7), ("C", "PASS", 60 * 30)]:
-        given = record(procedure_id, f"SN-{serial}", after=ago - timedelta(minutes=minutes), outcome=outcome)
-        runs.create_run(db, SYSTEM, given)
+        since = ago - timedelta(minutes=minutes)
+        runs.create_run(db, SYSTEM, record(procedure_id, f"SN-{serial}", after=since, outcome=outcome, metadata={}))
+    simulated = record(procedure_id, "SN-S", after=ago - timedelta(minutes=5), metadata={"simulated": True})
+    runs.create_run(db, SYSTEM, simulated)
 
     text = " ".join(viewer.get("/").text.split())
 
-    assert "<dt>Runs</dt><dd>3</dd>" in text
+    assert "<dt>Runs</dt><dd>4" in text
+    assert "1 of them on simulated benches" in text
     assert "<dt>Passed</dt><dd>2</dd>" in text
     assert "50.0 %" in text
     assert "of 2 units" in text
