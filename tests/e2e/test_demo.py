@@ -1,0 +1,92 @@
+"""`stationmaster demo`, as `make demo` starts it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx
+
+from bench_sim.fleet import command
+from tests.e2e.programs import free_port
+from tests.waiting import eventually
+
+
+def start(port: int, folder: Path, log: Path) -> subprocess.Popen[bytes]:
+    words = command("demo", "--port", str(port), "--data-dir", str(folder))
+    with log.open("wb") as file:
+        return subprocess.Popen(words, stdout=file, stderr=file, start_new_session=True)
+
+
+def stop(demo: subprocess.Popen[bytes]) -> int:
+    demo.send_signal(signal.SIGINT)
+    return demo.wait(60)
+
+
+def running(folder: Path) -> list[str]:
+    """Command lines of processes that work on the folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in words and "demo" not in words.split():
+            found.append(words)
+    return found
+
+
+def test_the_demo_tests_by_itself_stops_cleanly_and_goes_on(tmp_path):
+    port, folder, log = free_port(), tmp_path / "demo", tmp_path / "log"
+    demo = start(port, folder, log)
+    try:
+        eventually(lambda: "Ctrl-C stops" in log.read_text(), within_s=60)
+        printed = log.read_text()
+        assert f"http://127.0.0.1:{port}" in printed
+        password = re.search(r"password\s+(\S+)", printed)
+        assert password
+        uploaded = folder / "bench-1" / "station.log"
+        eventually(lambda: "run_uploaded" in uploaded.read_text(), within_s=60)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Sec-Fetch-Site": "same-origin"}) as browser:
+            form = {"email": "admin@example.com", "password": password[1]}
+            assert browser.post("/sign-in", data=form).status_code == 303
+            stations = browser.get("/stations").text
+            assert all(f"Bench {n}" in stations for n in (1, 2, 3))
+            assert "SN-000001" in browser.get("/runs").text
+    finally:
+        assert stop(demo) == 0
+    assert running(folder) == []
+
+    again = start(port, folder, log)
+    try:
+        eventually(lambda: "Ctrl-C stops" in log.read_text(), within_s=60)
+        assert password[1] in log.read_text()
+    finally:
+        assert stop(again) == 0
+    assert running(folder) == []
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(tmp_path):
+    with subprocess.Popen(
+        command("portal", "serve", "--port", "0", "--data-dir", str(tmp_path / "other")),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as other:
+        assert other.stdout
+        port = other.stdout.readline().rsplit(":", 1)[1].strip()
+        done = subprocess.run(
+            command("demo", "--port", port, "--data-dir", str(tmp_path / "demo")),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        os.killpg(other.pid, signal.SIGKILL)
+
+    assert done.returncode == 1
+    assert port in done.stderr
+    assert "Traceback" not in done.stderr
