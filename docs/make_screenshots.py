@@ -50,7 +50,7 @@ def take(browser: Browser, url: str, password: str) -> None:
     page.get_by_text("online").nth(1).wait_for()
     page.get_by_role("link", name="Operate").first.click()
     page.locator("#op-centre[data-screen=running] .op-measurement").first.wait_for(timeout=60_000)
-    page.locator(".op-segment[data-outcome=pass]").nth(4).wait_for(timeout=60_000)
+    page.get_by_role("heading", name="Regulator sweep", exact=False).wait_for(timeout=60_000)
     save(page, "operator")
     page.locator(".op-verdict").wait_for(timeout=60_000)
     save(page, "verdict")

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Protocol
 
 from jinja2 import Environment
@@ -21,6 +22,7 @@ from jinja2 import Environment
 from station.protocol import (
     AnyRunEvent,
     AttachmentAdded,
+    Measurement,
     MeasurementUpdate,
     PhaseComplete,
     PhaseLog,
@@ -30,6 +32,8 @@ from station.protocol import (
     UploadNews,
 )
 from station.run_state import Phase, RunState, Stage
+
+RECENT_MEASUREMENTS = 4
 
 
 class Screen(StrEnum):
@@ -89,6 +93,15 @@ class OperatorView:
     def startable(self) -> tuple[ProcedureChoice, ...]:
         """The procedures that can be started now."""
         return tuple(choice for choice in self.procedures if choice.problem is None)
+
+    @property
+    def recent_measurements(self) -> list[tuple[Phase, Measurement]]:
+        """What was measured last in phases that are over: a phase may be too short to be read."""
+        if self.run is None:
+            return []
+        over = (phase for phase in reversed(self.run.phases) if phase.is_over)
+        measured = ((phase, measurement) for phase in over for measurement in reversed(phase.measurements))
+        return list(islice(measured, RECENT_MEASUREMENTS))
 
 
 @dataclass(frozen=True)
@@ -184,9 +197,9 @@ def _measurement(
     if is_new:
         yield Piece(f"#{dom_id('measurements', phase.key, phase.attempt)}", row, "beforeend")
     else:
-        yield Piece(f"#{dom_id('measurement', phase.key, phase.attempt, written.name)}", row)
+        yield Piece(f"#{dom_id('list', phase.key, phase.attempt, written.name)}", row)
     if after.screen is Screen.RUNNING and after.run.focus is phase:
-        row = render("_measurement.html", phase=phase, measurement=written, place="centre")
+        row = render("_measurement.html", phase=phase, measurement=written, place="live")
         if is_new:
             yield Piece("#op-live-measurements", row, "beforeend")
         else:
