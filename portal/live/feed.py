@@ -14,6 +14,7 @@ from flask_sock import Sock
 from simple_websocket import ConnectionClosed
 
 from portal import web
+from portal.errors import PortalError
 from portal.live.fleet import FLEET_TOPIC, Fleet
 from portal.live.hub import Change
 from portal.live.socket import LiveSocket
@@ -36,16 +37,20 @@ def register(blueprint: Blueprint, sock: Sock, fleet: Fleet) -> None:
             return Response("Sign in first.\n", 401, content_type="text/plain")
         if fleet.is_full():
             return Response("The portal has no free connection.\n", 503, content_type="text/plain")
+        try:
+            require(web.actor(), Permission.VIEW)
+            if request.view_args:
+                station_services.get_station(web.db(), web.actor(), request.view_args["station_id"])
+        except PortalError as error:
+            return Response(f"{error.message}\n", error.status, content_type="text/plain")
         return None
 
     @sock.route("/live/fleet", bp=blueprint, endpoint="fleet")  # type: ignore[untyped-decorator]
     def fleet_feed(ws: Any) -> None:
-        require(web.actor(), Permission.VIEW)
         _watch(fleet, ws, FLEET_TOPIC, fleet.snapshot)
 
     @sock.route("/live/stations/<station_id>", bp=blueprint, endpoint="operator")  # type: ignore[untyped-decorator]
     def operator_feed(ws: Any, station_id: str) -> None:
-        station_services.get_station(web.db(), web.actor(), station_id)
         station = fleet.stations.get(station_id)
         if station is not None:
             _watch(fleet, ws, station.topic, station.snapshot)

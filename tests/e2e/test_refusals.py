@@ -11,7 +11,7 @@ from websockets.sync.client import connect
 
 from bench_sim.fleet import FleetError, SimulatedStation, command
 from station.protocol import Refused, Welcome, read_from_portal
-from tests.e2e.programs import PortalProcess, free_port
+from tests.e2e.programs import PASSWORD, PortalProcess, free_port
 from tests.waiting import eventually
 
 
@@ -127,3 +127,29 @@ def test_the_stations_socket_refuses_a_wrong_key(shared):
 
     assert answer.status_code == 401
     assert answer.json()["code"] == "UNAUTHORIZED"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/live/fleet", {}, 401),
+        ("/live/fleet", {"Origin": "https://elsewhere.example"}, 403),
+        ("/live/stations/no-such-station", {}, 404),
+    ],
+)
+def test_a_feed_is_refused_before_it_opens(shared, path, headers, status):
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+        "Origin": shared.url,
+    }
+    with httpx.Client(base_url=shared.url) as browser:
+        if status == 404:
+            shared.command("user", "add", "a@example.com", "--role", "viewer", "--password-stdin", stdin=PASSWORD)
+            form = {"email": "a@example.com", "password": PASSWORD}
+            assert browser.post("/sign-in", data=form, headers={"Origin": shared.url}).status_code == 303
+        answer = browser.get(path, headers={**upgrade, **headers})
+
+    assert answer.status_code == status
