@@ -23,10 +23,17 @@ class Blob:
     head: bytes
 
 
+class Readable(Protocol):
+    """Where bytes come from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes, at most ``size``; empty at the end."""
+
+
 class BlobStore(Protocol):
     """Keeps bytes under a name. Names are ids of ours, never what somebody sent."""
 
-    def put(self, name: str, stream: IO[bytes], most_bytes: int) -> Blob:
+    def put(self, name: str, stream: Readable, most_bytes: int) -> Blob:
         """Write all of the stream, or nothing. Raises `TooLarge`."""
 
     def path(self, name: str) -> Path:
@@ -42,7 +49,7 @@ class FolderStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def put(self, name: str, stream: IO[bytes], most_bytes: int) -> Blob:
+    def put(self, name: str, stream: Readable, most_bytes: int) -> Blob:
         """See `BlobStore`."""
         target = self._place(name)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -84,7 +91,7 @@ def _flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _copy(stream: IO[bytes], file: IO[bytes], most_bytes: int) -> Blob:
+def _copy(stream: Readable, file: IO[bytes], most_bytes: int) -> Blob:
     digest, size, head = hashlib.sha256(), 0, b""
     while piece := stream.read(PIECE):
         size += len(piece)

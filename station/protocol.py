@@ -25,6 +25,9 @@ MAX_FRAME_BYTES = 60_000  # brokers and proxies commonly cut at 64 KiB; bulk goe
 HEARTBEAT_S = 10.0
 
 
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]  # fits every database's integer
+
+
 class Outcome(StrEnum):
     """Verdict of a run, a phase or a measurement. UNSET while it is live."""
 
@@ -288,8 +291,8 @@ class Hardware(Model):
     program_version: str
     mac_address: str | None = None
     python_version: str | None = None
-    cpu_count: int | None = None
-    memory_mb: int | None = None
+    cpu_count: Count | None = None
+    memory_mb: Count | None = None
     run_mode: Literal["root_system", "user"] = "user"
 
 
@@ -314,14 +317,14 @@ class Hello(Model):
     protocol_version: int = PROTOCOL_VERSION
     hardware: Hardware
     progress: Progress | None = None
-    uploads_waiting: int = 0
+    uploads_waiting: Count = 0
 
 
 class Heartbeat(Model):
     """Sent every ``HEARTBEAT_S``, whatever else is sent."""
 
     type: Literal["heartbeat"] = "heartbeat"
-    uploads_waiting: int = 0
+    uploads_waiting: Count = 0
     cpu_percent: float | None = None
     memory_used_mb: int | None = None
     disk_free_mb: int | None = None
@@ -354,7 +357,7 @@ class UploadNews(Model):
     state: Literal["queued", "uploading", "waiting", "parked", "done"]
     run_id: str | None = None
     error: str | None = None
-    uploads_waiting: int = 0
+    uploads_waiting: Count = 0
 
 
 class Goodbye(Model):

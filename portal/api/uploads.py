@@ -6,10 +6,11 @@ Source: contract/v2-api.md §4.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import IO, Literal
 
 from flask import Blueprint, Response, request, send_file
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+from werkzeug.exceptions import HTTPException
 
 from portal.errors import BadRequest, Forbidden
 from portal.services.attachments import open_upload, receive_upload
@@ -29,8 +30,24 @@ def upload(proof: str) -> Response:
     if request.content_length is None and not is_chunked:
         raise BadRequest("The length of the file is missing: send Content-Length.")
     request.max_content_length = portal().settings.max_attachment_bytes
-    receive_upload(db(), attachment_id, request.stream, request.content_type)
+    receive_upload(db(), attachment_id, _Incoming(request.stream), request.content_type)
     return Response("{}", content_type="application/json")
+
+
+class _Incoming:
+    """The body as it comes in; one that breaks off, or is not framed as HTTP wants, is the sender's fault."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes. Raises `BadRequest`."""
+        try:
+            return self._stream.read(size)
+        except HTTPException:
+            raise
+        except Exception as error:  # servers have their own kinds, which share no parent
+            raise BadRequest("The upload broke off, or its chunks are not HTTP's. Nothing was kept.") from error
 
 
 @api.get("/downloads/<proof>")

@@ -113,17 +113,23 @@ def _hold_link(fleet: Fleet, actor: Actor, sock: LiveSocket, address: str | None
                     link.end(POLICY_VIOLATION, "too many frames that are not messages")
                     return
                 continue
-            fleet.presence.heard(actor.id) if is_greeted else None
-            if isinstance(message, Hello):
-                _greet(fleet, station, actor, link, message, address)
-                is_greeted = True
-            elif not is_greeted:
+            if is_greeted:
+                fleet.presence.heard(actor.id)
+            elif not isinstance(message, Hello):
                 link.send(Refused(reason="The first message must be a hello."))
-            elif isinstance(message, Goodbye):
+                continue
+            if isinstance(message, Goodbye):
                 fleet.leave(station, link, message.reason)
                 return
-            elif message is not None:
-                _take(fleet, station, message)
+            try:
+                if isinstance(message, Hello):
+                    _greet(fleet, station, actor, link, message, address)
+                    is_greeted = True
+                elif message is not None:
+                    _take(fleet, station, message)
+            except Exception:  # one message that cannot be dealt with must not cost the bench its link
+                log.exception("message_failed", station_id=actor.id)
+                link.send(Refused(reason="The portal could not deal with this message; its log says why."))
     except ConnectionClosed:
         pass
     finally:
@@ -142,7 +148,7 @@ def _greet(
     with fleet.database.open() as db:
         installations.record_hardware(db, actor.id, actor.installation_id, hello.hardware, address)
     replaced = station.attach(link)
-    if replaced is not None:
+    if replaced is not None and replaced is not link:
         reason = "another program with the same credentials took over"
         replaced.send(Replaced(reason=reason))
         replaced.end(GOING_AWAY, reason)

@@ -64,9 +64,10 @@ class LiveSocket:
         self._pending_bytes = 0
         self._stalled_since: float | None = None
         self._is_closed = False
-        self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_MS)
+        with contextlib.suppress(OSError):  # the peer may be gone already, as its reader will notice
+            self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_MS)
         ws.sock = self
         writer.add(self)
 

@@ -12,6 +12,7 @@ from typing import Any
 from flask import Flask
 
 SIGNIFICANT_DIGITS = 6  # what a bench meter resolves; more digits are noise to a reader
+LARGEST = 1e300  # beyond it, margins and differences would not fit in a float
 LONGEST_VALUE = 200  # characters of a text or structured value shown in a table cell
 
 # Units that people write with prefixes. Others (dB, %, °C, rpm) are shown as they were recorded.
@@ -93,6 +94,8 @@ def size(size_bytes: int | None) -> str:
 
 def number(value: float) -> str:
     """A number as people write it: six significant digits, no trailing zeros, a real minus sign."""
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return f"about {'−' if value < 0 else ''}10^{int(abs(value).bit_length() * math.log10(2))}"
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
     if isinstance(value, int) and abs(value) < 10**9:
@@ -103,8 +106,8 @@ def number(value: float) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number that has a place on a scale: no truth value, finite."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether it is a number that has a place on a scale: no truth value, finite, and of a size to reckon with."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def scale_of(values: Iterable[Any], units: str | None) -> tuple[float, str]:

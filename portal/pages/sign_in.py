@@ -159,7 +159,10 @@ def _own_path(wanted: str | None) -> str:
     """A path on this portal. Anything that could lead elsewhere becomes the start page."""
     if not wanted:
         return "/"
-    parts = urlsplit(wanted)
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:  # such as a broken IPv6 address
+        return "/"
     if parts.scheme or parts.netloc:
         if parts.netloc != request.host:
             return "/"

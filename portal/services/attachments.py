@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
@@ -19,6 +19,7 @@ from portal.services.actors import Actor, Permission, require
 from portal.services.names import is_id
 from portal.services.run_details import find_run
 from portal.services.upsert import changed
+from portal.storage import Readable
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -78,7 +79,7 @@ def create_attachment(
     return made
 
 
-def receive_upload(db: Db, attachment_id: str, stream: IO[bytes], content_type: str | None) -> Attachment:
+def receive_upload(db: Db, attachment_id: str, stream: Readable, content_type: str | None) -> Attachment:
     """Store the bytes of an announced file: streamed to disk, hashed, whole or not at all.
 
     Whoever calls this has checked that the sender may. The same bytes again are accepted, other ones are not: a record

@@ -1,0 +1,40 @@
+"""Values that no instrument gives and a record may hold all the same."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from portal.pages.charts import line_chart
+from portal.pages.formats import is_number, number, value_text
+from portal.pages.limits import limit_drawing, limit_words, measured_text
+
+EXTREMES = [10**400, -(10**400), 10**5000, 1.79e308, -1.79e308, float("inf"), float("nan"), 5e-324, 0, True, None]
+
+
+def axis(*values: object) -> SimpleNamespace:
+    return SimpleNamespace(data=list(values), name="a", units="V")
+
+
+def measured(value: object, **more: object) -> SimpleNamespace:
+    limits = [{"operator": ">=", "expected_value": value, "expression": ">= it", "is_decisive": True}]
+    given = {"name": "m", "outcome": "PASS", "measured_value": value, "units": "V", "validators": limits}
+    return SimpleNamespace(**{**given, "x_axis": None, "y_axis": [], "docstring": None, **more})
+
+
+@pytest.mark.parametrize("value", EXTREMES, ids=range(len(EXTREMES)))
+def test_any_number_can_be_shown(value):
+    assert value_text(value)
+    assert measured_text(measured(value)) is not None
+    limit_words(measured(value))
+    limit_drawing(measured(value))
+    if isinstance(value, int | float):
+        assert number(value)
+        assert isinstance(is_number(value), bool)
+
+
+@pytest.mark.parametrize("value", EXTREMES, ids=range(len(EXTREMES)))
+def test_any_sweep_can_be_drawn_or_is_left_out(value):
+    line_chart(measured(None, x_axis=axis(0, 1, value), y_axis=[axis(value, 2, -1.5)]))
+    line_chart(measured(None, x_axis=axis(1e300, -1e300), y_axis=[axis(1e300, -1e300)]))
