@@ -67,7 +67,7 @@ def index() -> Response:
         db(),
         actor(),
         RunQuery(
-            serial_number=filters.serial or None,
+            serial_part=filters.serial or None,
             outcome=filters.outcome or None,
             station_id=filters.station or None,
             procedure_id=filters.procedure or None,

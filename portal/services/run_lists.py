@@ -54,10 +54,12 @@ class Person:
 class RunQuery:
     """Which runs. All that is given must fit; several values of one kind: any of them.
 
-    ``offset`` is for the published interface, whose pages are counted; pages of ours use ``cursor``.
+    ``serial_part``: a piece of the serial number, as somebody types it. ``offset`` is for the published interface,
+    whose pages are counted; pages of ours use ``cursor``.
     """
 
     serial_number: str | None = None
+    serial_part: str | None = None
     outcome: str | None = None
     station_id: str | None = None
     procedure_id: str | None = None
@@ -217,6 +219,9 @@ def _narrow(wanted: Select[*tuple[Any, ...]], query: RunQuery) -> Select[*tuple[
             wanted = wanted.where(column == clean[0] if len(clean) == 1 else column.in_(clean))
     if query.ids and not any(is_id(one) for one in query.ids):
         wanted = wanted.where(Run.id == "")
+    if query.serial_part is not None:
+        typed = same(query.serial_part.replace("\0", ""))
+        wanted = wanted.where(Unit.serial_key.contains(typed, autoescape=True))
     if query.started_after is not None:
         wanted = wanted.where(Run.started_at >= query.started_after)
     if query.started_before is not None:

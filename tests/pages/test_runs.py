@@ -164,3 +164,13 @@ def test_files_are_for_those_who_have_signed_in(viewer: FlaskClient, db: Db, run
 
     assert answer.status_code == 303
     assert b"secret" not in answer.data
+
+
+def test_the_list_follows_a_serial_number_while_it_is_typed(viewer: FlaskClient, db: Db, procedure_id: str) -> None:
+    for serial in ("PCB-100%-7", "PCB-1007", "XYZ"):
+        runs.create_run(db, SYSTEM, record(procedure_id, serial))
+
+    assert viewer.get("/runs?serial=pcb-1").text.count("/runs/") >= 2
+    assert "XYZ" not in viewer.get("/runs?serial=pcb-1").text
+    assert "PCB-1007" not in viewer.get("/runs?serial=0%25-").text
+    assert "PCB-100%-7" in viewer.get("/runs?serial=0%25-").text
