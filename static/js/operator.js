@@ -91,6 +91,9 @@ page.addEventListener("keydown", (event) => {
 
 // The feed: say that it is lost, take it back when it is there again.
 const lost = document.querySelector(".op-feed-lost");
-document.addEventListener("htmx:ws:close", () => { lost.hidden = false; });
-document.addEventListener("htmx:ws:after:connection", () => { lost.hidden = true; });
+let isLive = false;
+const say = (live) => { isLive = live; lost.hidden = live; };
+document.addEventListener("htmx:ws:close", () => say(false));
+document.addEventListener("htmx:ws:after:connection", () => say(true));
+setTimeout(() => say(isLive), 3000); // a page that never got its feed says so too
 document.addEventListener("htmx:ws:after:message:incoming", settle);

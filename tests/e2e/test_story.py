@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from bench_sim.fleet import SimulatedStation
 from tests.e2e.programs import PASSWORD, PortalProcess
@@ -282,3 +283,20 @@ def test_a_procedure_folder_without_an_entry_file_is_told_before_it_is_started(l
     choice = page.locator(".op-choice", has_text="Hollow")
     expect(choice).to_contain_text("main.py")
     expect(page.get_by_role("button", name="Hollow")).to_have_count(0)
+
+
+def test_a_page_is_live_however_slowly_its_scripts_come(linked, page):
+    station_id, bench = linked
+
+    def slowly(route: Route) -> None:
+        time.sleep(0.5)  # the network's, not ours: the second script arrives long after the first has run
+        route.continue_()
+
+    page.route("**/hx-ws*", slowly)
+    sign_in(page)
+    page.goto(f"/stations/{station_id}/operate")
+    expect(page.locator("#op-centre")).to_contain_text("not connected")
+
+    bench.start()
+
+    expect(page.locator("#op-centre")).to_contain_text("Ready to test", timeout=15_000)
