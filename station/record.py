@@ -33,6 +33,7 @@ from station.protocol import (
     Validator,
 )
 from station.run_state import merge_units
+from station.text import file_name
 
 _PHASE_OUTCOMES = {Outcome.PASS: "PASS", Outcome.FAIL: "FAIL", Outcome.SKIP: "SKIP"}
 _VALUE_OUTCOMES = {Outcome.PASS: "PASS", Outcome.FAIL: "FAIL"}
@@ -156,7 +157,7 @@ class _Draft:
         }
         body.update({key: value for key, value in optional.items() if value})
         attachments = [
-            RecordAttachment(a.name, Path(a.path), a.mimetype, self._names.get(a.phase_key))
+            RecordAttachment(file_name(a.name), Path(a.path), a.mimetype, self._names.get(a.phase_key))
             for a in self._attached
             if a.path
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,7 +145,7 @@ def clean_name(name: str) -> str:
         raise BadRequest("The attachment's name is empty.", "name")
     if len(own) > LONGEST_NAME:
         raise BadRequest(f"The attachment's name is longer than {LONGEST_NAME} characters.", "name")
-    if not own.isprintable():
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in own):
         raise BadRequest("The attachment's name holds characters that cannot be shown.", "name")
     return own
 
