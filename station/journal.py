@@ -52,7 +52,11 @@ class Journal:
                 raise ValueError(f"event {event.seq} cannot follow {self.last_seq} in the journal {self.path.name}")
             fd = self._open_for_writing()
             line = write(event).encode() + b"\n"
-            _write_all(fd, line)
+            try:
+                _write_all(fd, line)
+            except OSError:
+                os.ftruncate(fd, self._size)  # a full disk took half of it: the next event must begin a line
+                raise
             self._count(event.seq, len(line))
             self.is_complete = isinstance(event, RunComplete)
             if isinstance(event, _DURABLE):
