@@ -129,8 +129,17 @@ def _bench(data_dir: Path, portal_dir: Path, url: str, number: int) -> Simulated
         else:
             options = ["--bench", "pcba"]
         bench.enrol(url, run_command("portal", "token", "create", "--station", name, *where), options)
+    _point_to(bench, url)
     bench.start()
     return bench
+
+
+def _point_to(bench: SimulatedStation, url: str) -> None:
+    """The same data may be served on another port this time."""
+    file = bench.home / "credentials" / "station.json"
+    credentials = json.loads(file.read_text())
+    if credentials["portal_url"] != url:
+        file.write_text(json.dumps({**credentials, "portal_url": url}))
 
 
 def _bench_with_faults() -> str:

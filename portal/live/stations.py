@@ -131,7 +131,7 @@ class LiveStation:
             return run.last_seq
 
     def on_run_event(self, event: AnyRunEvent) -> RunState | None:
-        """Fold one event and show what changed. Returns the new state when the run began, ended or took its unit.
+        """Fold one event and show what changed. Returns the new state when that is news for the desk pages.
 
         A gap is answered by asking the station for what is missing.
         """
@@ -150,7 +150,8 @@ class LiveStation:
             now = after.run
             if now is None or run is None or is_new:
                 return now
-            return now if now.stage is not run.stage or now.unit != run.unit else None
+            is_news = now.stage is not run.stage or now.unit != run.unit or now.done_count != run.done_count
+            return now if is_news else None
 
     def on_local_procedures(self, news: LocalProcedures) -> None:
         """The station says which linked procedures it can run."""

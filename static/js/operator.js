@@ -53,7 +53,8 @@ page.addEventListener("submit", (event) => {
   const fields = [...form.querySelectorAll("input[type=text]")];
   const empty = fields.find((field) => field.required && !field.value.trim());
   const name = `${form.id || form.action} ${fields.map((field) => field.value).join(" ")}`;
-  const isTwice = lastSent.form === name && event.timeStamp - lastSent.at < 1000;
+  // Only what was typed or scanned can be said twice: STOP is never held back.
+  const isTwice = fields.length > 0 && lastSent.form === name && event.timeStamp - lastSent.at < 1000;
   if (empty || isTwice) {
     event.preventDefault();
     event.stopImmediatePropagation();
@@ -71,7 +72,8 @@ function busy(event, isBusy) {
   for (const button of form?.querySelectorAll("button") ?? []) button.setAttribute("aria-busy", String(isBusy));
 }
 
-// F9 stops; 1 … 9 press the n-th choice; a scan is caught wherever the focus is.
+// F9 stops; a scan is caught wherever the focus is, and its Enter presses no button: nobody meant it to.
+let lastTypedAt = -Infinity;
 page.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const keyed = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
@@ -81,11 +83,26 @@ page.addEventListener("keydown", (event) => {
     return;
   }
   if (event.target.matches("input, textarea, select")) return;
-  const scan = document.querySelector("#op-centre [data-scan]");
-  if (scan && event.key.length === 1) {
-    scan.focus();
-  } else if (/^[1-9]$/.test(event.key)) {
-    document.querySelectorAll("#op-centre .op-choices button")[Number(event.key) - 1]?.click();
+  if (event.key.length === 1 && event.key !== " ") {
+    lastTypedAt = event.timeStamp;
+    document.querySelector("#op-centre [data-scan]")?.focus();
+  } else if (event.key === "Enter" && event.timeStamp - lastTypedAt < 500) {
+    event.preventDefault();
+    tell("That was a scan, and nothing is to be scanned on this screen. Press the button.");
+  }
+});
+
+function tell(words) {
+  const notice = document.getElementById("op-notice");
+  if (!notice) return;
+  notice.className = "op-refusal";
+  notice.textContent = words;
+}
+
+// A command that did not reach the portal must not look as if it had.
+document.addEventListener("htmx:error", (event) => {
+  if (event.target.closest?.("form.op-command")) {
+    tell("This was not sent: the portal cannot be reached. The bench goes on; to stop it now, use its own switch.");
   }
 });
 
