@@ -6,6 +6,8 @@ PY := $(VENV)/bin/python
 RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 WORKERS ?= 4
+# Generations of the public client that the tests use, each in a folder of its own.
+CLIENTS := 2.2.4 2.24.0 2.26.1
 
 .PHONY: install demo demo-reset test lint format screenshots clean
 
@@ -22,6 +24,8 @@ $(RUN): pyproject.toml | $(VENV)/bin/python
 
 $(DEV): pyproject.toml | $(RUN)
 	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[openhtf,postgres]' --group dev
+	@for version in $(CLIENTS); do $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target $(VENV)/clients/$$version tofupilot==$$version || exit 1; done
 	@touch $@
 
 demo: $(RUN)

@@ -84,6 +84,20 @@ class Conflict(PortalError):
     code = "CONFLICT"
 
 
+class PreconditionFailed(PortalError):
+    """It is not any more as the sender last saw it."""
+
+    status = 412
+    code = "PRECONDITION_FAILED"
+
+
+class UnsupportedMediaType(PortalError):
+    """A form of body that is not read."""
+
+    status = 415
+    code = "UNSUPPORTED_MEDIA_TYPE"
+
+
 class TooLarge(PortalError):
     """More bytes than allowed."""
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from flask import Flask
 
-from portal.api import errors
+from portal.api import errors, operations
 from portal.api.health import api as health
 from portal.api.station import api as station
 from portal.api.uploads import api as uploads
+from portal.api.v2.batches import api as batches
 from portal.api.v2.runs import api as runs
 from portal.api.v2.whoami import api as whoami
+
+# Every operation of the interface, in the order of the reference.
+AREAS = (runs, batches, whoami)
 
 
 def register(app: Flask) -> None:
@@ -17,5 +21,6 @@ def register(app: Flask) -> None:
     # A path with an empty part is refused like any unknown one; a redirect is an error for the published clients.
     app.url_map.merge_slashes = False
     errors.register(app)
-    for area in (health, station, uploads, runs, whoami):
+    for area in (health, station, uploads):
         app.register_blueprint(area)
+    operations.register(app, AREAS)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+from flask import request
 
 from portal.errors import BadRequest, Unauthorized
 from portal.services.api_keys import authenticate_key
 from portal.services.names import is_id
 from portal.web import db, set_actor
-
-
-def required(blueprint: Blueprint) -> None:
-    """Let nobody use the blueprint without a valid key."""
-    blueprint.before_request(authenticate)
 
 
 def authenticate() -> None:

@@ -6,20 +6,36 @@ Source: contract/v2-api.md §4.
 
 from __future__ import annotations
 
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from flask import Blueprint, Response, request, send_file
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+from typing_extensions import TypedDict
 from werkzeug.exceptions import HTTPException
 
 from portal.errors import BadRequest, Forbidden
 from portal.services.attachments import open_upload, receive_upload
+from portal.services.run_input import In
 from portal.web import db, portal
 
 api = Blueprint("uploads", __name__, url_prefix="/api")
 
 LIFETIME_S = 600
 Direction = Literal["upload", "download"]
+
+
+class AttachmentIn(In):
+    """A file that will be put. ``phase``, ours: the phase that it belongs to."""
+
+    name: str
+    phase: str | None = None
+
+
+class UploadOut(TypedDict):
+    """The file's id, and where to PUT its bytes, without a key, in the next ten minutes."""
+
+    id: str
+    upload_url: str
 
 
 @api.put("/uploads/<proof>")
@@ -73,6 +89,11 @@ def address(attachment_id: str, direction: Direction) -> str:
     """The absolute address under which the attachment can be put, or got, for the next ten minutes."""
     base = (portal().settings.public_url or request.url_root).rstrip("/")
     return f"{base}/api/{direction}s/{_serializer(direction).dumps(attachment_id)}"
+
+
+def with_upload_address(answer: Any) -> Any:
+    """The answer to an announced file, with a new address: also when it is given again, to a repeated request."""
+    return {**answer, "upload_url": address(answer["id"], "upload")}
 
 
 def _read_proof(proof: str, direction: Direction) -> str:

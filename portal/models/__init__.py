@@ -6,16 +6,20 @@ from portal.models.api_key import ApiKey
 from portal.models.attachment import Attachment
 from portal.models.audit import AuditEntry
 from portal.models.base import Base
+from portal.models.file_import import FileImport
 from portal.models.idempotency import IdempotencyKey
 from portal.models.installation import Installation
+from portal.models.ordinal import Counter
+from portal.models.place import DeletedPlace
 from portal.models.presence import PortalAlive, StationState
 from portal.models.procedure import Procedure, ProcedureVersion, StationProcedure
 from portal.models.rate_bucket import RateBucket
-from portal.models.run import LogLine, Measurement, Phase, Run, RunSubUnit
+from portal.models.run import Curve, LogLine, Measurement, Phase, Run, RunSubUnit
 from portal.models.setup_token import SetupToken
 from portal.models.station import Station
 from portal.models.unit import Batch, Part, Revision, Unit
 from portal.models.user import SignInSession, User
+from portal.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
     "ApiKey",
@@ -23,6 +27,10 @@ __all__ = [
     "AuditEntry",
     "Base",
     "Batch",
+    "Counter",
+    "Curve",
+    "DeletedPlace",
+    "FileImport",
     "IdempotencyKey",
     "Installation",
     "LogLine",
@@ -43,4 +51,6 @@ __all__ = [
     "StationState",
     "Unit",
     "User",
+    "Webhook",
+    "WebhookDelivery",
 ]

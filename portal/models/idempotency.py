@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.models.base import Base, Id, new_id
+from portal.models.base import Base, Id, Json, new_id
 
 
 class IdempotencyKey(Base):
-    """A key of one actor (``user:<id>``, ``station:<id>``), the fingerprint of its request, and what came of it."""
+    """A key of one actor (``user:<id>``, ``station:<id>``), the fingerprint of its request, and the answer to it.
+
+    ``fingerprint``: empty in rows of an older version, which took it of something else; these fit any request.
+    """
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (UniqueConstraint("owner", "key"), Index(None, "created_at"))
@@ -20,5 +24,5 @@ class IdempotencyKey(Base):
     owner: Mapped[str] = mapped_column(String(60))
     key: Mapped[str] = mapped_column(String(255))
     fingerprint: Mapped[str] = mapped_column(String(64))
-    object_id: Mapped[str] = mapped_column(Id)
+    answer: Mapped[Any | None] = mapped_column(Json)
     created_at: Mapped[datetime]

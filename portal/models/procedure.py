@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.models.base import Base, Id, new_id
+from portal.models.ordinal import ordinal_column
+from portal.models.shared import Edited, Made
 
 
-class Procedure(Base):
-    """A procedure. ``identifier``: short, unique, and the name of its folder on the bench."""
+class Procedure(Edited, Base):
+    """A procedure. ``identifier``: short, unique, and the name of its folder on the bench.
+
+    The columns from ``production_branch`` on say how it is deployed from a repository.
+    """
 
     __tablename__ = "procedures"
+    __table_args__ = (Index(None, "created_at", "id"),)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200))
@@ -21,9 +28,15 @@ class Procedure(Base):
     identifier_key: Mapped[str] = mapped_column(String(60), unique=True)
     created_at: Mapped[datetime]
     created_by_user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    ordinal: Mapped[int] = ordinal_column()
+    production_branch: Mapped[str | None] = mapped_column(String(255))
+    is_auto_pushed: Mapped[bool] = mapped_column(default=False)
+    excluded_branch_patterns: Mapped[list[Any] | None]
+    root_directory: Mapped[str | None] = mapped_column(String(1000))
+    entry_point: Mapped[str | None] = mapped_column(String(1000))
 
 
-class ProcedureVersion(Base):
+class ProcedureVersion(Made, Base):
     """A version that runs have named. Unique per procedure, whatever the letters' case."""
 
     __tablename__ = "procedure_versions"
@@ -33,7 +46,6 @@ class ProcedureVersion(Base):
     procedure_id: Mapped[str] = mapped_column(ForeignKey("procedures.id", ondelete="CASCADE"))
     tag: Mapped[str] = mapped_column(String(60))
     tag_key: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime]
 
 
 class StationProcedure(Base):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.models.base import Base, Id, Json, new_id, one_of
+from portal.models.ordinal import ordinal_column
+from portal.models.shared import Edited
 
 RUN_OUTCOMES = ("PASS", "FAIL", "ERROR", "TIMEOUT", "ABORTED")
 PHASE_OUTCOMES = ("PASS", "FAIL", "SKIP", "ERROR")
@@ -16,10 +18,11 @@ MEASUREMENT_OUTCOMES = ("PASS", "FAIL", "UNSET")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
-class Run(Base):
+class Run(Edited, Base):
     """One test of one unit.
 
-    ``revision_id`` and ``batch_id`` are the unit's at the time: a unit that is moved later keeps its history. One run
+    ``part_id``, ``revision_id`` and ``batch_id`` are the unit's at the time: a unit that is moved later keeps its
+    history. ``has_made_unit``: nobody knew the unit before this run. One run
     per execution and slot; ``slot_key`` is empty where there is only one. ``operated_by_name``: as declared.
     """
 
@@ -27,11 +30,22 @@ class Run(Base):
     __table_args__ = (
         one_of("outcome", RUN_OUTCOMES),
         UniqueConstraint("execution_id", "slot_key"),
+        # One for each thing that a list is filtered by, in the list's order: a page costs the same in any number.
         Index(None, "started_at", "id"),
         Index(None, "station_id", "started_at", "id"),
         Index(None, "unit_id", "started_at", "id"),
         Index(None, "procedure_id", "started_at", "id"),
+        Index(None, "procedure_version_id", "started_at", "id"),
         Index(None, "outcome", "started_at", "id"),
+        Index(None, "part_id", "started_at", "id"),
+        Index(None, "revision_id", "started_at", "id"),
+        Index(None, "batch_id", "started_at", "id"),
+        Index(None, "created_by_user_id", "started_at", "id"),
+        Index(None, "operated_by_user_id", "started_at", "id"),
+        Index(None, "operated_by_name", "started_at", "id"),
+        Index(None, "created_at", "id"),
+        Index(None, "ended_at", "id"),
+        Index(None, "duration_ms", "id"),
         Index("ix_runs_last_here", "station_id", "procedure_id", "started_at", "id"),
     )
 
@@ -39,6 +53,7 @@ class Run(Base):
     procedure_id: Mapped[str] = mapped_column(ForeignKey("procedures.id", ondelete="CASCADE"))
     procedure_version_id: Mapped[str | None] = mapped_column(ForeignKey("procedure_versions.id", ondelete="SET NULL"))
     unit_id: Mapped[str] = mapped_column(ForeignKey("units.id", ondelete="RESTRICT"))
+    part_id: Mapped[str] = mapped_column(ForeignKey("parts.id", ondelete="RESTRICT"))
     revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id", ondelete="RESTRICT"))
     batch_id: Mapped[str | None] = mapped_column(ForeignKey("batches.id", ondelete="SET NULL"))
     station_id: Mapped[str | None] = mapped_column(ForeignKey("stations.id", ondelete="RESTRICT"))
@@ -55,6 +70,8 @@ class Run(Base):
     slot_name: Mapped[str | None] = mapped_column(String(200))
     client_run_ref: Mapped[str | None] = mapped_column(String(200), unique=True)
     is_simulated: Mapped[bool]
+    has_made_unit: Mapped[bool] = mapped_column(default=False)
+    ordinal: Mapped[int] = ordinal_column()
     docstring: Mapped[str | None] = mapped_column(Text)
     run_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", Json)
     sequences: Mapped[list[Any] | None] = mapped_column(Json)
@@ -73,13 +90,18 @@ class RunSubUnit(Base):
 
 
 class Phase(Base):
-    """One attempt of one phase, at its place in the record."""
+    """One attempt of one phase, at its place in the record. ``procedure_id`` repeats its run's, for lists of phases."""
 
     __tablename__ = "phases"
-    __table_args__ = (one_of("outcome", PHASE_OUTCOMES), Index(None, "run_id", "position"))
+    __table_args__ = (
+        one_of("outcome", PHASE_OUTCOMES),
+        Index(None, "run_id", "position"),
+        Index(None, "procedure_id", "started_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    procedure_id: Mapped[str] = mapped_column(ForeignKey("procedures.id", ondelete="CASCADE"))
     position: Mapped[int]
     name: Mapped[str] = mapped_column(Text)
     outcome: Mapped[str] = mapped_column(String(10))
@@ -91,7 +113,11 @@ class Phase(Base):
 
 
 class Measurement(Base):
-    """A value with its limits and its verdict. A multi-dimensional one has its axes, and no scalar value."""
+    """A value with its limits and its verdict. A multi-dimensional one has its axes, and no scalar value.
+
+    ``position``: among all measurements of the run. The points of a long axis are not in ``x_axis`` and ``y_axis`` but
+    in its `Curve`.
+    """
 
     __tablename__ = "measurements"
     __table_args__ = (one_of("outcome", MEASUREMENT_OUTCOMES), Index(None, "phase_id", "position"))
@@ -110,11 +136,22 @@ class Measurement(Base):
     docstring: Mapped[str | None] = mapped_column(Text)
 
 
+class Curve(Base):
+    """The points of one long axis, packed. ``axis``: 0 is x, then each y. How: `portal.services.curves`."""
+
+    __tablename__ = "curves"
+
+    measurement_id: Mapped[str] = mapped_column(ForeignKey("measurements.id", ondelete="CASCADE"), primary_key=True)
+    axis: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    count: Mapped[int]
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class LogLine(Base):
     """One line that the procedure logged."""
 
     __tablename__ = "log_lines"
-    __table_args__ = (one_of("level", LOG_LEVELS), Index(None, "run_id", "position"))
+    __table_args__ = (one_of("level", LOG_LEVELS), Index(None, "run_id", "position"), Index(None, "at", "id"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))

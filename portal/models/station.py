@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.models.base import Base, Id, new_id, one_of
+from portal.models.base import Base, Id, Json, new_id, one_of
+from portal.models.shared import Edited
 
 PRESENCES = ("none", "up", "down", "off", "unknown")
 
 
-class Station(Base):
+class Station(Edited, Base):
     """A station. ``number`` is shown as ST-0007; ``name_key`` is the name in the form by which it is unique.
 
     ``presence``, ``presence_since`` and ``presence_reason`` repeat the newest row of station_states, so that lists read
@@ -41,3 +43,4 @@ class Station(Base):
     created_at: Mapped[datetime]
     created_by_user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     archived_at: Mapped[datetime | None]
+    station_metadata: Mapped[dict[str, Any] | None] = mapped_column("metadata", Json)

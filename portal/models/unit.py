@@ -11,25 +11,30 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.models.base import Base, Id, Json, new_id
+from portal.models.base import Base, Id, Json, new_id, one_of
+from portal.models.ordinal import ordinal_column
+from portal.models.shared import Edited, Made
 
 # Folding may lengthen text ("ß" becomes "ss"; some letters become three).
 KEY_LENGTH = 400
+SAMPLES = ("golden", "failing", "ignored")
 
 
-class Part(Base):
+class Part(Made, Edited, Base):
     """What is made: a part number."""
 
     __tablename__ = "parts"
+    __table_args__ = (Index(None, "created_at", "id"),)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     number: Mapped[str] = mapped_column(String(60))
     number_key: Mapped[str] = mapped_column(String(KEY_LENGTH), unique=True)
     name: Mapped[str] = mapped_column(String(255))
-    created_at: Mapped[datetime]
+    part_metadata: Mapped[dict[str, Any] | None] = mapped_column("metadata", Json)
+    ordinal: Mapped[int] = ordinal_column()
 
 
-class Revision(Base):
+class Revision(Made, Edited, Base):
     """A revision of a part. One of each part is its default: for units whose revision nobody has named."""
 
     __tablename__ = "revisions"
@@ -49,25 +54,37 @@ class Revision(Base):
     number: Mapped[str] = mapped_column(String(60))
     number_key: Mapped[str] = mapped_column(String(KEY_LENGTH))
     is_default: Mapped[bool] = mapped_column(default=False)
-    created_at: Mapped[datetime]
+    revision_metadata: Mapped[dict[str, Any] | None] = mapped_column("metadata", Json)
 
 
-class Batch(Base):
+class Batch(Made, Edited, Base):
     """A production batch."""
 
     __tablename__ = "batches"
+    __table_args__ = (Index(None, "created_at", "id"),)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     number: Mapped[str] = mapped_column(String(100))
     number_key: Mapped[str] = mapped_column(String(KEY_LENGTH), unique=True)
-    created_at: Mapped[datetime]
+    ordinal: Mapped[int] = ordinal_column()
 
 
-class Unit(Base):
-    """One thing with a serial number. Its revision says its part; ``parent_id``: what it is built into."""
+class Unit(Made, Edited, Base):
+    """One thing with a serial number. Its revision says its part; ``parent_id``: what it is built into.
+
+    ``sample``: golden, failing and ignored units are left out of production's figures. ``last_run_at`` (the start of
+    its newest run) and ``run_count`` repeat what its runs say, so that lists need not count them.
+    """
 
     __tablename__ = "units"
-    __table_args__ = (Index(None, "revision_id"), Index(None, "batch_id"), Index(None, "parent_id"))
+    __table_args__ = (
+        one_of("sample", SAMPLES),
+        Index(None, "revision_id", "created_at", "id"),
+        Index(None, "batch_id", "created_at", "id"),
+        Index(None, "parent_id"),
+        Index(None, "created_at", "id"),
+        Index(None, "last_run_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     serial_number: Mapped[str] = mapped_column(String(60))
@@ -76,6 +93,7 @@ class Unit(Base):
     batch_id: Mapped[str | None] = mapped_column(ForeignKey("batches.id", ondelete="SET NULL"))
     parent_id: Mapped[str | None] = mapped_column(ForeignKey("units.id", ondelete="SET NULL"))
     unit_metadata: Mapped[dict[str, Any] | None] = mapped_column("metadata", Json)
-    created_at: Mapped[datetime]
-    created_by_user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
-    created_by_station_id: Mapped[str | None] = mapped_column(ForeignKey("stations.id", ondelete="SET NULL"))
+    sample: Mapped[str | None] = mapped_column(String(10))
+    last_run_at: Mapped[datetime | None]
+    run_count: Mapped[int] = mapped_column(default=0)
+    ordinal: Mapped[int] = ordinal_column()

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from portal.errors import BadRequest, Conflict, NotFound
 from portal.models import Attachment, Phase, Run
 from portal.models.base import new_id
-from portal.services import audit, idempotency
+from portal.services import audit
 from portal.services.actors import Actor, Permission, require
 from portal.services.names import is_id
 from portal.services.run_details import find_run
@@ -48,32 +48,24 @@ class OpenedFile:
     is_image: bool
 
 
-def create_attachment(
-    db: Db, actor: Actor, run_id: str, name: str, phase: str | None = None, idempotency_key: str | None = None
-) -> Attachment:
+def create_attachment(db: Db, actor: Actor, run_id: str, name: str, phase: str | None = None) -> Attachment:
     """Announce a file of a run; its bytes come by `receive_upload`. ``phase``: name of the phase that it belongs to.
 
-    The same ``idempotency_key`` again gives the same attachment. Raises `NotFound` (for a station: also a run that is
-    not its own), `Forbidden`, `BadRequest`, `Conflict`.
+    Raises `NotFound` (for a station: also a run that is not its own), `Forbidden`, `BadRequest`.
     """
     require(actor, Permission.RECORD)
     file_name = clean_name(name)
-    now = datetime.now(UTC)
-    attachment_id = new_id()
     with db.write():
         run = _own_run(db, actor, run_id)
-        if idempotency_key is not None:
-            print_ = idempotency.fingerprint("attachments.create", f"{run.id}\0{file_name}\0{phase or ''}")
-            first_id = idempotency.claim(db, actor, idempotency_key, print_, attachment_id, now)
-            if first_id != attachment_id:
-                return db.session.get_one(Attachment, first_id)
         made = Attachment(
-            id=attachment_id,
+            id=new_id(),
             run_id=run.id,
             phase_id=_phase_id(db, run, phase),
             name=file_name,
             is_image=False,
-            created_at=now,
+            created_at=datetime.now(UTC),
+            created_by_user_id=actor.user_id,
+            created_by_station_id=actor.station_id,
         )
         db.session.add(made)
         audit.record(db, actor, "attachment:created", made, run_id=run.id, name=file_name)

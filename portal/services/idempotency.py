@@ -1,14 +1,16 @@
 """Requests that carry a key are carried out once: a repeated one gets the first answer.
 
-The key is claimed first, with the id that its object will have, and in the transaction that makes the object: either
-both are stored, or neither. Kept for 30 days. Source: contract/v2-api.md §1.3, run-json.md.
+The key is claimed first, and in the transaction that does what was asked: either both are stored, or neither. So a
+request that was refused, or broke off, may be sent again under its key. Kept for 30 days.
+Source: contract/v2-api.md §1.3, run-json.md.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
@@ -24,33 +26,34 @@ KEEP = timedelta(days=30)
 LONGEST_KEY = 255
 
 
-def fingerprint(operation: str, body: str | bytes) -> str:
+def fingerprint(operation: str, body: bytes) -> str:
     """What tells one request from another: the operation and its whole body."""
-    data = body.encode() if isinstance(body, str) else body
-    return hashlib.sha256(operation.encode() + b"\0" + data).hexdigest()
+    return hashlib.sha256(operation.encode("utf-8", "surrogateescape") + b"\0" + body).hexdigest()
 
 
-def claim(db: Db, actor: Actor, key: str, print_: str, object_id: str, now: datetime | None = None) -> str:
-    """The id of the key's object: ``object_id`` for a new key, else that of the first request.
+def once(db: Db, actor: Actor, key: str, print_: str, act: Callable[[], Any], now: datetime | None = None) -> Any:
+    """What ``act`` gives (JSON), or gave when the key was new; in one transaction with what it does.
 
-    Call it first in the write transaction. Two requests at once: the second waits for the first. Raises `Conflict` when
-    the key was used for another request.
+    Two requests at once: the second waits for the first. Raises `BadRequest` for a key that is none; `Conflict` when it
+    was used for another request.
     """
     if not key.strip() or len(key) > LONGEST_KEY or not key.isprintable():
         raise BadRequest(f"The Idempotency-Key must be 1 to {LONGEST_KEY} printable characters.", "Idempotency-Key")
     now = now or datetime.now(UTC)
-    db.session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEEP))
     owner = actor.owner_key
-    if insert_or_ignore(
-        db, IdempotencyKey, owner=owner, key=key, fingerprint=print_, object_id=object_id, created_at=now
-    ):
-        return object_id
-    wanted = select(IdempotencyKey).where(IdempotencyKey.owner == owner, IdempotencyKey.key == key)
-    first = db.session.scalars(wanted).one()
-    if first.fingerprint != print_:
-        raise Conflict(
-            "This Idempotency-Key was already used for a request with another body. Nothing was stored; "
-            "the first request stays as it is.",
-            "Idempotency-Key",
-        )
-    return first.object_id
+    with db.write():
+        db.session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEEP))
+        is_new = insert_or_ignore(db, IdempotencyKey, owner=owner, key=key, fingerprint=print_, created_at=now)
+        wanted = select(IdempotencyKey).where(IdempotencyKey.owner == owner, IdempotencyKey.key == key)
+        if is_new:
+            answer = act()
+            db.session.scalars(wanted).one().answer = answer
+            return answer
+        first = db.session.scalars(wanted).one()
+        if first.fingerprint not in ("", print_):
+            raise Conflict(
+                "This Idempotency-Key was already used for a request with another body. Nothing was stored; "
+                "the first request stays as it is.",
+                "Idempotency-Key",
+            )
+        return first.answer

@@ -12,20 +12,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from portal.services.metadata import Metadata, refuse
 from portal.services.names import is_id
 
 LONGEST_LOG_MESSAGE, LONGEST_SOURCE_FILE = 10_000, 200
-MOST_METADATA_KEYS, LONGEST_METADATA_TEXT = 50, 50_000
-_METADATA_KEY = re.compile(r"[A-Za-z0-9_.:+-]{1,40}")
 _BATCH_NUMBER = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _CONFIG_SOURCES = Literal["default", "shell", "dotenv", "process", "station", "procedure", "organization"]
-
-
-def refuse(message: str) -> PydanticCustomError:
-    """A refusal in our own sentence. Braces in it would be read as places for values."""
-    return PydanticCustomError("refused", "{sentence}", {"sentence": message})
 
 
 def _instant(value: datetime) -> datetime:
@@ -36,7 +29,9 @@ def _instant(value: datetime) -> datetime:
         raise refuse("The time is outside of what a calendar can hold.") from None
 
 
-def _named(what: str, most: int) -> AfterValidator:
+def named(what: str, most: int) -> AfterValidator:
+    """A text of 1 to ``most`` characters, trimmed; ``what`` names it in refusals."""
+
     def check(value: str) -> str:
         text = value.strip()
         if not text:
@@ -54,7 +49,8 @@ def _procedure_id(value: str) -> str:
     return value.lower()
 
 
-def _batch_number(value: str) -> str:
+def checked_batch_number(value: str) -> str:
+    """A batch's number, checked."""
     if not _BATCH_NUMBER.fullmatch(value):
         raise refuse("The batch number must be 1 to 100 letters, digits, “_” or “-”.")
     return value
@@ -80,20 +76,6 @@ def json_value(value: Any) -> Any:
             return value
 
 
-def _metadata(values: dict[str, Any]) -> dict[str, Any]:
-    if len(values) > MOST_METADATA_KEYS:
-        raise refuse(f"The metadata has {len(values)} keys: at most {MOST_METADATA_KEYS} are possible.")
-    for key, value in values.items():
-        if not _METADATA_KEY.fullmatch(key):
-            raise refuse(f"The metadata key {key[:60]!r} must be 1 to 40 of letters, digits and _ . : + -")
-        is_plain = isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
-        if not is_plain:
-            raise refuse(f"The metadata value of {key!r} must be text, a finite number or a truth value.")
-        if isinstance(value, str) and len(value) > LONGEST_METADATA_TEXT:
-            raise refuse(f"The metadata value of {key!r} is longer than {LONGEST_METADATA_TEXT} characters.")
-    return values
-
-
 def _joined(value: Any) -> Any:
     """Units may come as a list, one for each axis; as one text they are kept."""
     return ", ".join(str(one) for one in value if one is not None) or None if isinstance(value, list) else value
@@ -108,7 +90,6 @@ Value = Annotated[Any, AfterValidator(json_value)]
 Units = Annotated[str | None, BeforeValidator(_joined)]
 Outcome = Literal["PASS", "FAIL", "ERROR", "TIMEOUT", "ABORTED"]
 Verdict = Literal["PASS", "FAIL", "UNSET"]
-Metadata = Annotated[dict[str, Any], BeforeValidator(lambda value: value or {}), AfterValidator(_metadata)]
 Finite32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 
 
@@ -238,18 +219,18 @@ class RunIn(In):
     procedure_id: Annotated[str, AfterValidator(_procedure_id)]
     started_at: Instant
     ended_at: Instant
-    serial_number: Annotated[str, _named("serial number", 60)]
+    serial_number: Annotated[str, named("serial number", 60)]
     deployment_id: str | None = None
-    client_run_ref: Annotated[str, _named("client_run_ref", 200)] | None = None
-    execution_id: Annotated[str, _named("execution_id", 100)] | None = None
-    slot_key: Annotated[str, _named("slot_key", 100)] | None = None
-    slot_name: Annotated[str, _named("slot_name", 200)] | None = None
-    procedure_version: Annotated[str, _named("procedure version", 60)] | None = None
+    client_run_ref: Annotated[str, named("client_run_ref", 200)] | None = None
+    execution_id: Annotated[str, named("execution_id", 100)] | None = None
+    slot_key: Annotated[str, named("slot_key", 100)] | None = None
+    slot_name: Annotated[str, named("slot_name", 200)] | None = None
+    procedure_version: Annotated[str, named("procedure version", 60)] | None = None
     operated_by: Annotated[str, AfterValidator(_operator)] | None = None
-    part_number: Annotated[str, _named("part number", 60)] | None = None
-    revision_number: Annotated[str, _named("revision number", 60)] | None = None
-    batch_number: Annotated[str, AfterValidator(_batch_number)] | None = None
-    sub_units: Annotated[list[Annotated[str, _named("sub-unit's serial number", 60)]], BeforeValidator(_list)] = []
+    part_number: Annotated[str, named("part number", 60)] | None = None
+    revision_number: Annotated[str, named("revision number", 60)] | None = None
+    batch_number: Annotated[str, AfterValidator(checked_batch_number)] | None = None
+    sub_units: Annotated[list[Annotated[str, named("sub-unit's serial number", 60)]], BeforeValidator(_list)] = []
     docstring: str | None = None
     phases: Annotated[list[PhaseIn], BeforeValidator(_list)] = []
     sequences: Annotated[list[SequenceIn], BeforeValidator(_list)] = []

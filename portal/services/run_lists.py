@@ -14,6 +14,7 @@ from portal.services.actors import Actor, Permission, require
 from portal.services.cursors import read_cursor, write_cursor
 from portal.services.names import is_id, same
 from portal.services.procedures import ProcedureRef
+from portal.services.refs import Person, Ref
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -31,23 +32,6 @@ class Page(Generic[T]):
 
     items: list[T]
     next_cursor: str | None
-
-
-@dataclass(frozen=True)
-class Ref:
-    """Something with a number or a name: a part, a revision, a batch, a version, a station."""
-
-    id: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Person:
-    """Who operated or sent. A name that was only declared has no id."""
-
-    id: str | None
-    name: str | None
-    email: str | None
 
 
 @dataclass(frozen=True)

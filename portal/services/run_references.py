@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from portal.errors import BadRequest, NotFound
-from portal.models import Batch, Part, Procedure, ProcedureVersion, Revision, RunSubUnit, Unit
+from portal.models import Part, Procedure, ProcedureVersion, Revision, RunSubUnit, Unit
 from portal.models.base import new_id
+from portal.services.batches import take_batch
 from portal.services.names import same
 from portal.services.upsert import insert_or_ignore
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 DEFAULT_REVISION = "A"
 
 
-def take_unit(db: Db, actor: Actor, run: RunIn, procedure: Procedure, now: datetime) -> Unit:
-    """The unit under test, moved to the part, revision and batch that the record names.
+def take_unit(db: Db, actor: Actor, run: RunIn, procedure: Procedure, now: datetime) -> tuple[Unit, str, bool]:
+    """The unit under test, moved to the part, revision and batch that the record names; its part's id; is it new?
 
     A new unit from a station that names no part is filed under the procedure's identifier: a bench has nobody to ask
     hours later, and its record must not be refused. Anybody else is told: raises `BadRequest`.
@@ -40,32 +41,40 @@ def take_unit(db: Db, actor: Actor, run: RunIn, procedure: Procedure, now: datet
         raise BadRequest(
             f"The unit {run.serial_number!r} is new, and its part number is missing: send part_number.", "part_number"
         )
-    revision = _revision(db, run, unit, now)
-    batch_id = _batch(db, run.batch_number, now).id if run.batch_number is not None else None
+    revision = _revision(db, actor, run, unit, now)
+    batch_id = take_batch(db, actor, run.batch_number, now).id if run.batch_number is not None else None
+    is_new = False
     if unit is None:
-        insert_or_ignore(
+        is_new = insert_or_ignore(
             db, Unit, id=new_id(), serial_number=run.serial_number, serial_key=key, revision_id=revision.id,
             batch_id=batch_id, unit_metadata={}, created_at=now, created_by_user_id=actor.user_id,
             created_by_station_id=actor.station_id,
         )  # fmt: skip
-    unit = db.session.scalars(select(Unit).where(Unit.serial_key == key).with_for_update()).one()
+    locked = select(Unit).where(Unit.serial_key == key).with_for_update().execution_options(populate_existing=True)
+    unit = db.session.scalars(locked).one()
     unit.revision_id = revision.id
     unit.batch_id = batch_id or unit.batch_id
     if run.unit_metadata:
         unit.unit_metadata = {**(unit.unit_metadata or {}), **run.unit_metadata}
+    unit.run_count += 1
+    unit.last_run_at = max(unit.last_run_at or run.started_at, run.started_at)
     db.session.flush()
-    return unit
+    return unit, revision.part_id, is_new
 
 
-def take_version(db: Db, procedure_id: str, tag: str, now: datetime) -> ProcedureVersion:
-    """The procedure's version of that tag."""
-    insert_or_ignore(
-        db, ProcedureVersion, id=new_id(), procedure_id=procedure_id, tag=tag, tag_key=same(tag), created_at=now
-    )
+def take_version(db: Db, actor: Actor, procedure_id: str, tag: str, now: datetime) -> ProcedureVersion:
+    """The procedure's version of that tag, made when there is none."""
     wanted = select(ProcedureVersion).where(
         ProcedureVersion.procedure_id == procedure_id, ProcedureVersion.tag_key == same(tag)
     )
-    return db.session.scalars(wanted).one()
+    found = db.session.scalar(wanted)
+    if found is None:
+        insert_or_ignore(
+            db, ProcedureVersion, id=new_id(), procedure_id=procedure_id, tag=tag, tag_key=same(tag), created_at=now,
+            created_by_user_id=actor.user_id, created_by_station_id=actor.station_id,
+        )  # fmt: skip
+        found = db.session.scalars(wanted).one()
+    return found
 
 
 def take_sub_units(db: Db, run_id: str, unit: Unit, serial_numbers: list[str]) -> None:
@@ -90,66 +99,63 @@ def take_sub_units(db: Db, run_id: str, unit: Unit, serial_numbers: list[str]) -
     db.session.flush()
 
 
-def _revision(db: Db, run: RunIn, unit: Unit | None, now: datetime) -> Revision:
+def _revision(db: Db, actor: Actor, run: RunIn, unit: Unit | None, now: datetime) -> Revision:
     """The revision that the unit has after this record."""
     present = db.session.get(Revision, unit.revision_id) if unit is not None else None
     if run.part_number is not None:
-        part = _part(db, run.part_number, now)
+        part = take_part(db, actor, run.part_number, now)
         part_id = part.id
     else:
         assert present is not None  # noqa: S101  (a new unit without a part was refused)
         part_id = present.part_id
     if run.revision_number is not None:
-        return _named_revision(db, part_id, run.revision_number, now)
+        return take_revision(db, actor, part_id, run.revision_number, now)
     if present is not None and present.part_id == part_id:
         return present
-    return _default_revision(db, part_id, now)
+    return take_default_revision(db, actor, part_id, now)
 
 
-def _part(db: Db, number: str, now: datetime) -> Part:
+def take_part(db: Db, actor: Actor, number: str, now: datetime, name: str | None = None) -> Part:
+    """The part of that number, made when there is none; its name is its number unless another one is given."""
     wanted = select(Part).where(Part.number_key == same(number))
     found = db.session.scalar(wanted)
     if found is None:
-        insert_or_ignore(db, Part, id=new_id(), number=number, number_key=same(number), name=number, created_at=now)
+        insert_or_ignore(
+            db, Part, id=new_id(), number=number, number_key=same(number), name=name or number, created_at=now,
+            part_metadata={}, created_by_user_id=actor.user_id, created_by_station_id=actor.station_id,
+        )  # fmt: skip
         found = db.session.scalars(wanted).one()
     return found
 
 
-def _named_revision(db: Db, part_id: str, number: str, now: datetime) -> Revision:
+def take_revision(db: Db, actor: Actor, part_id: str, number: str, now: datetime) -> Revision:
+    """The part's revision of that number, made when there is none."""
     wanted = select(Revision).where(Revision.part_id == part_id, Revision.number_key == same(number))
     found = db.session.scalar(wanted)
     if found is None:
-        _insert_revision(db, part_id, number, now, is_default=False)
+        _insert_revision(db, actor, part_id, number, now, is_default=False)
         found = db.session.scalars(wanted).one()
     return found
 
 
-def _default_revision(db: Db, part_id: str, now: datetime) -> Revision:
+def take_default_revision(db: Db, actor: Actor, part_id: str, now: datetime) -> Revision:
+    """The part's revision for units whose revision nobody has named."""
     wanted = select(Revision).where(Revision.part_id == part_id, Revision.is_default)
     found = db.session.scalar(wanted)
-    if found is None and not _insert_revision(db, part_id, DEFAULT_REVISION, now, is_default=True):
+    if found is None and not _insert_revision(db, actor, part_id, DEFAULT_REVISION, now, is_default=True):
         # Somebody named a revision "A" before: it becomes the default, unless another one just has.
-        named = _named_revision(db, part_id, DEFAULT_REVISION, now)
+        named = take_revision(db, actor, part_id, DEFAULT_REVISION, now)
         if db.session.scalar(wanted) is None:
             named.is_default = True
             db.session.flush()
     return found or db.session.scalars(wanted).one()
 
 
-def _insert_revision(db: Db, part_id: str, number: str, now: datetime, *, is_default: bool) -> bool:
+def _insert_revision(db: Db, actor: Actor, part_id: str, number: str, now: datetime, *, is_default: bool) -> bool:
     return insert_or_ignore(
         db, Revision, id=new_id(), part_id=part_id, number=number, number_key=same(number), is_default=is_default,
-        created_at=now,
+        revision_metadata={}, created_at=now, created_by_user_id=actor.user_id, created_by_station_id=actor.station_id,
     )  # fmt: skip
-
-
-def _batch(db: Db, number: str, now: datetime) -> Batch:
-    wanted = select(Batch).where(Batch.number_key == same(number))
-    found = db.session.scalar(wanted)
-    if found is None:
-        insert_or_ignore(db, Batch, id=new_id(), number=number, number_key=same(number), created_at=now)
-        found = db.session.scalars(wanted).one()
-    return found
 
 
 def _ancestors(db: Db, unit: Unit) -> set[str]:

@@ -11,7 +11,7 @@ from portal.announcements import RunStored
 from portal.errors import Conflict, Forbidden, Invalid, NotFound
 from portal.models import LogLine, Measurement, Phase, Procedure, Run, StationProcedure
 from portal.models.base import new_id
-from portal.services import audit, idempotency
+from portal.services import audit
 from portal.services.actors import Actor, Permission, require
 from portal.services.run_details import RunDetail, find_run, show_run
 from portal.services.run_input import MeasurementIn, RunIn
@@ -38,12 +38,10 @@ __all__ = [
 ]
 
 
-def create_run(
-    db: Db, actor: Actor, run: RunIn, idempotency_key: str | None = None, now: datetime | None = None
-) -> str:
+def create_run(db: Db, actor: Actor, run: RunIn, now: datetime | None = None) -> str:
     """Store the record of a run, whole or not at all; its id. Parts, units and versions are made as they are named.
 
-    The same ``idempotency_key``, or the same ``client_run_ref``, again gives the id of the first. Raises `Invalid`,
+    The same ``client_run_ref`` again gives the id of the first. Raises `Invalid`,
     `BadRequest`, `Forbidden` (a station whose procedure is not linked), `NotFound`, `Conflict`.
     Source: contract/v2-api.md §1.4, §3.1 to §3.8.
     """
@@ -53,18 +51,13 @@ def create_run(
     now = now or datetime.now(UTC)
     run_id = new_id()
     with db.write():
-        if idempotency_key is not None:
-            print_ = idempotency.fingerprint("runs.create", run.model_dump_json())
-            first_id = idempotency.claim(db, actor, idempotency_key, print_, run_id, now)
-            if first_id != run_id:
-                return first_id
         procedure = _procedure(db, actor, run.procedure_id)
         if run.deployment_id is not None:
             raise NotFound("deployment")
         first_id = _insert(db, actor, run, procedure, run_id, now)
         if first_id != run_id:
             return first_id
-        _insert_phases(db, run, run_id)
+        _insert_phases(db, run, run_id, procedure.id)
         _insert_logs(db, run, run_id)
         stored = db.session.get_one(Run, run_id)
         audit.record(db, actor, "run:created", stored, outcome=run.outcome, serial_number=run.serial_number)
@@ -91,8 +84,8 @@ def _insert(db: Db, actor: Actor, run: RunIn, procedure: Procedure, run_id: str,
     earlier_id = _earlier(db, run)
     if earlier_id is not None:
         return earlier_id
-    unit = take_unit(db, actor, run, procedure, now)
-    version = take_version(db, procedure.id, run.procedure_version, now) if run.procedure_version else None
+    unit, part_id, has_made_unit = take_unit(db, actor, run, procedure, now)
+    version = take_version(db, actor, procedure.id, run.procedure_version, now) if run.procedure_version else None
     member = find_user_by_email(db, run.operated_by) if run.operated_by else None
     is_new = insert_or_ignore(
         db,
@@ -101,6 +94,7 @@ def _insert(db: Db, actor: Actor, run: RunIn, procedure: Procedure, run_id: str,
         procedure_id=procedure.id,
         procedure_version_id=version.id if version is not None else None,
         unit_id=unit.id,
+        part_id=part_id,
         revision_id=unit.revision_id,
         batch_id=unit.batch_id,
         station_id=actor.station_id,
@@ -116,6 +110,7 @@ def _insert(db: Db, actor: Actor, run: RunIn, procedure: Procedure, run_id: str,
         slot_key=run.slot_key or "",
         slot_name=run.slot_name,
         client_run_ref=run.client_run_ref,
+        has_made_unit=has_made_unit,
         is_simulated=run.metadata.get("simulated") is True,
         docstring=run.docstring,
         run_metadata=run.metadata,
@@ -139,7 +134,7 @@ def _earlier(db: Db, run: RunIn) -> str | None:
     return db.session.scalar(select(Run.id).where(Run.client_run_ref == run.client_run_ref))
 
 
-def _insert_phases(db: Db, run: RunIn, run_id: str) -> None:
+def _insert_phases(db: Db, run: RunIn, run_id: str, procedure_id: str) -> None:
     phases: list[dict[str, Any]] = []
     measurements: list[dict[str, Any]] = []
     for position, phase in enumerate(run.phases):
@@ -148,6 +143,7 @@ def _insert_phases(db: Db, run: RunIn, run_id: str) -> None:
             {
                 "id": phase_id,
                 "run_id": run_id,
+                "procedure_id": procedure_id,
                 "position": position,
                 "name": phase.name,
                 "outcome": phase.outcome,
@@ -158,7 +154,9 @@ def _insert_phases(db: Db, run: RunIn, run_id: str) -> None:
                 "docstring": phase.docstring,
             }
         )
-        measurements += [_measurement(one, phase_id, place) for place, one in enumerate(phase.measurements)]
+        measurements += [
+            _measurement(one, phase_id, place) for place, one in enumerate(phase.measurements, len(measurements))
+        ]
     insert_all(db, Phase, phases)
     insert_all(db, Measurement, measurements)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -128,9 +129,11 @@ class Api:
         self._client.close()
 
 
-@pytest.fixture
-def api(settings: Settings) -> Iterator[Api]:
+@contextlib.contextmanager
+def serving(settings: Settings) -> Iterator[Api]:
+    """The whole portal behind a real socket, and a client of it."""
     app = create_app(settings)
+    app.config["CHECK_ANSWERS"] = True  # every answer is of the type that the reference says
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_QuietHandler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -145,3 +148,9 @@ def api(settings: Settings) -> Iterator[Api]:
     stop(app)
     parts.fleet.writer.stop()
     parts.database.engine.dispose()
+
+
+@pytest.fixture
+def api(settings: Settings) -> Iterator[Api]:
+    with serving(settings) as client:
+        yield client

@@ -93,16 +93,6 @@ def test_nothing_stays_of_an_upload_that_is_too_large_or_cut(db: Db, cast: Cast,
     assert receive_upload(db, made.id, io.BytesIO(bytes(1000)), None).size_bytes == 1000
 
 
-def test_the_same_key_is_the_same_attachment(db: Db, cast: Cast) -> None:
-    run_id = create_run(db, cast.bench, run_in(cast))
-    first = create_attachment(db, cast.bench, run_id, "a.txt", idempotency_key="e1:0")
-
-    assert create_attachment(db, cast.bench, run_id, "a.txt", idempotency_key="e1:0").id == first.id
-    with pytest.raises(Conflict):
-        create_attachment(db, cast.bench, run_id, "b.txt", idempotency_key="e1:0")
-    assert len(show_run(db, cast.vera, run_id).attachments) == 1
-
-
 def test_otto_attaches_nothing_to_the_runs_of_others(db: Db, cast: Cast) -> None:
     run_id = create_run(db, cast.bench, run_in(cast))
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from portal.announcements import RunStored
 from portal.database import Database, Db
 from portal.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
-from portal.models import Batch, IdempotencyKey, Part, Phase, Revision, Run, Unit
+from portal.models import Batch, Part, Revision, Run, Unit
 from portal.services.run_details import find_run
 from portal.services.runs import RunQuery, create_run, last_result, list_runs, show_run
 from tests.cast import NOON, Cast, run_in
@@ -167,44 +167,6 @@ def test_two_records_that_bring_the_same_new_part_make_one(
     assert all(isinstance(result, str) for result in results), results
     with database.open() as own:
         assert [count(own, table) for table in (Part, Revision, Batch, Unit, Run)] == [1, 1, 1, 6, 6]
-
-
-def test_the_same_key_at_once_stores_one_run(
-    database: Database, cast: Cast, at_once: Callable[..., list[object]]
-) -> None:
-    def upload() -> str:
-        with database.open() as own:
-            return create_run(own, cast.bench, run_in(cast, execution_id="e1", phases=[PHASE]), "e1")
-
-    results = at_once(*[upload] * 4)
-
-    assert len(set(results)) == 1, results
-    with database.open() as own:
-        assert (count(own, Run), count(own, Phase)) == (1, 1)
-
-
-def test_the_same_key_with_another_body_conflicts_and_is_everybodys_own(db: Db, cast: Cast) -> None:
-    first = create_run(db, cast.bench, run_in(cast), "key")
-
-    with pytest.raises(Conflict, match="Idempotency-Key"):
-        create_run(db, cast.bench, run_in(cast, outcome="FAIL"), "key")
-    assert create_run(db, cast.bench, run_in(cast), "key") == first
-    assert create_run(db, cast.dev, run_in(cast), "key") != first
-
-
-def test_a_refused_record_does_not_use_up_its_key(db: Db, cast: Cast) -> None:
-    with pytest.raises(BadRequest):
-        create_run(db, cast.dev, run_in(cast, part_number=None), "key")
-
-    assert create_run(db, cast.dev, run_in(cast), "key")
-
-
-def test_a_key_is_forgotten_after_thirty_days(db: Db, cast: Cast) -> None:
-    first = create_run(db, cast.bench, run_in(cast), "key", now=NOON)
-
-    assert create_run(db, cast.bench, run_in(cast), "key", now=NOON + timedelta(days=29)) == first
-    assert create_run(db, cast.bench, run_in(cast), "key", now=NOON + timedelta(days=31)) != first
-    assert count(db, IdempotencyKey) == 1
 
 
 def test_an_execution_has_one_run_for_each_slot(db: Db, cast: Cast) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from portal.api.uploads import address
+from portal.api.v2.shapes import duration, instant
+from portal.services.refs import Person, Ref
 from portal.services.run_details import AttachmentView, MeasurementView, PhaseView, RunDetail, SeriesView
-from portal.services.run_lists import Person, Ref, RunRow
+from portal.services.run_lists import RunRow
 
 Json = dict[str, Any]
 
@@ -80,17 +81,6 @@ def run_whole(run: RunDetail) -> Json:
     }
 
 
-def instant(at: datetime) -> str:
-    """ISO 8601, UTC, microseconds."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def duration(duration_ms: int) -> str:
-    """ISO 8601, in seconds."""
-    seconds, rest_ms = divmod(duration_ms, 1000)
-    return f"PT{seconds}.{rest_ms:03d}S" if rest_ms else f"PT{seconds}S"
-
-
 def _phase(phase: PhaseView) -> Json:
     return {
         "id": phase.id,
@@ -98,7 +88,7 @@ def _phase(phase: PhaseView) -> Json:
         "outcome": phase.outcome,
         "started_at": instant(phase.started_at),
         "ended_at": instant(phase.ended_at),
-        "duration": duration(max(0, phase.duration_ms)),
+        "duration": duration(phase.duration_ms),
         "retry_count": phase.attempt - 1,
         "sequence_path": phase.sequence_path,
         "measurements": [_measurement(one) for one in phase.measurements],

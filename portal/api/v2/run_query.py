@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, model_validator
-from werkzeug.datastructures import MultiDict
-
-from portal.api import bodies
-from portal.services.run_input import In, Instant, Outcome, refuse
+from portal.api.v2.shapes import PageIn
+from portal.services.run_input import Instant, Outcome
 from portal.services.run_lists import RunQuery
 
-LISTS = ("ids", "outcomes", "procedure_ids", "serial_numbers", "part_numbers", "created_by_station_ids")
-# What clients always send, whether or not anybody asked for it.
-DEFAULTS = {"sort_by": "started_at", "sort_order": "desc", "include_metadata": "false", "include_sequences": "false"}
 
-
-def _whole(value: Any) -> Any:
-    """Clients of the first generation send whole numbers as ``50.0``."""
-    text = str(value)
-    return text[:-2] if text.endswith(".0") else text
-
-
-class RunQueryIn(In):
+class RunQueryIn(PageIn):
     """Filters and place. What is not listed here is refused, not ignored: a wrong list looks like a right one."""
 
     ids: list[str] = []
@@ -33,17 +20,10 @@ class RunQueryIn(In):
     created_by_station_ids: list[str] = []
     started_after: Instant | None = None
     started_before: Instant | None = None
+    sort_by: Literal["started_at"] = "started_at"
+    sort_order: Literal["desc"] = "desc"
     include_metadata: bool = False
-    limit: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=500)] = 50
-    cursor: Annotated[int, BeforeValidator(_whole), Field(ge=0, le=2**53)] = 0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _only_known(cls, given: dict[str, Any]) -> dict[str, Any]:
-        for name, value in given.items():
-            if name not in cls.model_fields and value != DEFAULTS.get(name):
-                raise refuse(f"Runs cannot be filtered or sorted by {name[:60]} in this version.")
-        return given
+    include_sequences: bool = False
 
     def as_query(self) -> RunQuery:
         """For the service."""
@@ -59,13 +39,3 @@ class RunQueryIn(In):
             limit=self.limit,
             offset=self.cursor,
         )
-
-
-def read_query(args: MultiDict[str, str]) -> RunQueryIn:
-    """From the address. An empty value is none. Raises `BadRequest`."""
-    given: dict[str, Any] = {}
-    for name, values in args.lists():
-        filled = [value for value in values if value != ""]
-        if filled:
-            given[name] = filled if name in LISTS else filled[-1]
-    return bodies.read(RunQueryIn, given)

@@ -1,0 +1,54 @@
+"""Runs in a process of its own, with one generation of the public client: calls on stdin, results on stdout.
+
+A line in: ``{"server", "key", "call": "runs.create", "arguments": {…}}``. A line out: ``{"result": …}``, or ``{"error":
+class, "message", "status"}``. Instants travel as ``{"$at": ISO}``, files as paths.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from typing import Any
+
+from tofupilot.v2 import TofuPilot
+
+
+def revive(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"$at"}:
+            return datetime.fromisoformat(value["$at"])
+        return {key: revive(item) for key, item in value.items()}
+    return [revive(item) for item in value] if isinstance(value, list) else value
+
+
+def plain(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", by_alias=False)
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value if isinstance(value, dict | str | int | float | bool | None) else repr(value)
+
+
+def carry_out(clients: dict[tuple[str, str], Any], line: str) -> dict[str, Any]:
+    asked = json.loads(line)
+    place = (asked["server"], asked["key"])
+    if place not in clients:
+        clients[place] = TofuPilot(api_key=asked["key"], server_url=asked["server"])
+    found: Any = clients[place]
+    for name in asked["call"].split("."):
+        found = getattr(found, name)
+    try:
+        return {"result": plain(found(*revive(asked["positional"]), **revive(asked["arguments"])))}
+    except Exception as error:  # noqa: BLE001  (whatever the client raises is what the test asks about)
+        return {"error": type(error).__name__, "message": str(error), "status": getattr(error, "status_code", None)}
+
+
+def main() -> None:
+    clients: dict[tuple[str, str], Any] = {}
+    answers, sys.stdout = sys.stdout, sys.stderr  # what the client prints must not disturb the answers
+    for line in sys.stdin:
+        print(json.dumps(carry_out(clients, line)), file=answers, flush=True)
+
+
+main()
