@@ -1,10 +1,11 @@
-"""Files of runs: announced, uploaded once, handed out. Source: contract/v2-api.md §4."""
+"""Files: announced, uploaded once, linked to what they belong to, handed out. Source: contract/v2-api.md §4."""
 
 from __future__ import annotations
 
 import mimetypes
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from portal.errors import BadRequest, Conflict, NotFound
-from portal.models import Attachment, Phase, Run
+from portal.models import Attachment, Phase, Revision, Run, Station, Unit
+from portal.models.attachment import OWNERS
 from portal.models.base import new_id
 from portal.services import audit
 from portal.services.actors import Actor, Permission, require
@@ -57,19 +59,52 @@ def create_attachment(db: Db, actor: Actor, run_id: str, name: str, phase: str |
     file_name = clean_name(name)
     with db.write():
         run = _own_run(db, actor, run_id)
-        made = Attachment(
-            id=new_id(),
-            run_id=run.id,
-            phase_id=_phase_id(db, run, phase),
-            name=file_name,
-            is_image=False,
-            created_at=datetime.now(UTC),
-            created_by_user_id=actor.user_id,
-            created_by_station_id=actor.station_id,
-        )
+        made = _announced(actor, file_name)
+        made.run_id, made.phase_id = run.id, _phase_id(db, run, phase)
         db.session.add(made)
         audit.record(db, actor, "attachment:created", made, run_id=run.id, name=file_name)
     return made
+
+
+def announce_upload(db: Db, actor: Actor, name: str) -> Attachment:
+    """Announce a file of nothing yet; `link_uploads` says later of what. Raises `BadRequest`; `Forbidden`."""
+    require(actor, Permission.RECORD)
+    file_name = clean_name(name)
+    with db.write():
+        made = _announced(actor, file_name)
+        db.session.add(made)
+        audit.record(db, actor, "attachment:created", made, name=file_name)
+    return made
+
+
+def link_uploads(db: Db, actor: Actor, upload_ids: Sequence[str], owner: Run | Unit | Revision | Station) -> None:
+    """Say what announced files belong to: a run or unit (as attachments), a revision or station (as its picture).
+
+    Inside the write transaction of whoever may change the owner. Whether the bytes are there already does not matter. A
+    file that is linked to this owner is left alone. Raises `NotFound` for an unknown file, and for one that is another
+    actor's (stations link only what they announced); `Conflict` for one that belongs to something else.
+    """
+    column = {Run: "run_id", Unit: "unit_id", Revision: "revision_id", Station: "station_id"}[type(owner)]
+    for upload_id in dict.fromkeys(upload_ids):
+        upload = _get(db, upload_id)
+        if actor.is_station and upload.created_by_station_id != actor.id:
+            raise NotFound("upload")
+        linked_to = {name: getattr(upload, name) for name in OWNERS if getattr(upload, name) is not None}
+        if linked_to not in ({}, {column: owner.id}):
+            raise Conflict("This file is already attached to something else: upload it again.", "attachments")
+        setattr(upload, column, owner.id)
+    db.session.flush()
+
+
+def delete_attachments(db: Db, actor: Actor, attachment_ids: Sequence[str]) -> list[str]:
+    """Remove files and their bytes, all or none; inside the write transaction of whoever may. Raises `NotFound`."""
+    found = [_get(db, one) for one in dict.fromkeys(attachment_ids)]
+    for one in found:
+        audit.record(db, actor, "attachment:deleted", one, name=one.name)
+        db.session.delete(one)
+        db.on_commit(db.blobs.delete, one.id)
+    db.session.flush()
+    return [one.id for one in found]
 
 
 def receive_upload(db: Db, attachment_id: str, stream: Readable, content_type: str | None) -> Attachment:
@@ -140,6 +175,17 @@ def clean_name(name: str) -> str:
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in own):
         raise BadRequest("The attachment's name holds characters that cannot be shown.", "name")
     return own
+
+
+def _announced(actor: Actor, name: str) -> Attachment:
+    return Attachment(
+        id=new_id(),
+        name=name,
+        is_image=False,
+        created_at=datetime.now(UTC),
+        created_by_user_id=actor.user_id,
+        created_by_station_id=actor.station_id,
+    )
 
 
 def _get(db: Db, attachment_id: str) -> Attachment:

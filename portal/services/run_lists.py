@@ -13,6 +13,7 @@ from portal.models import Batch, Part, Procedure, ProcedureVersion, Revision, Ru
 from portal.services.actors import Actor, Permission, require
 from portal.services.cursors import read_cursor, write_cursor
 from portal.services.names import is_id, same
+from portal.services.paging import Listing
 from portal.services.procedures import ProcedureRef
 from portal.services.refs import Person, Ref
 
@@ -24,6 +25,21 @@ LARGEST_PAGE = 1000
 
 Operator = aliased(User)
 Uploader = aliased(User)
+
+RUNS = Listing(
+    "runs",
+    Run.id,
+    Run.ordinal,
+    {
+        "started_at": Run.started_at,
+        "created_at": Run.created_at,
+        "duration": Run.duration_ms,
+        "outcome": Run.outcome,
+        "serial_number": Unit.serial_key,
+        "part_number": Part.number_key,
+        "revision_number": Revision.number_key,
+    },
+)
 
 
 @dataclass(frozen=True)
