@@ -1,0 +1,24 @@
+"""``python -m benchmarks [NAME …]``: all of them, or those named."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import ingest
+from benchmarks.report import publish
+
+ALL = {"ingest": ingest.measure}
+
+
+def main(names: list[str]) -> int:
+    """Measure and publish. 1 when a goal is missed."""
+    unknown = [name for name in names if name not in ALL]
+    if unknown:
+        print(f"There is no benchmark {unknown[0]!r}: choose from {', '.join(ALL)}.", file=sys.stderr)
+        return 2
+    figures = [figure for name in names or ALL for figure in ALL[name]()]
+    publish(figures)
+    return 0 if all(figure.is_met for figure in figures) else 1
+
+
+sys.exit(main(sys.argv[1:]))
