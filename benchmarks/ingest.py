@@ -39,9 +39,9 @@ def _throughput(folder: Path) -> list[Figure]:
             for _ in range(ROUNDS):
                 bodies = [run_body(portal.procedure_id, next(numbers)) for _ in range(RUNS)]
                 texts = [json.dumps(body).encode() for body in bodies]
-                ours = _seconds(lambda: _post_all(uploader, texts))
-                ratios["plain SQL"].append(_seconds(lambda: [plain.store(body) for body in bodies]) / ours)
-                ratios["bare Flask"].append(_seconds(lambda: _post_all(bare, texts)) / ours)
+                ours = _seconds(_post_all, uploader, texts)
+                ratios["plain SQL"].append(_seconds(plain.store_all, bodies) / ours)
+                ratios["bare Flask"].append(_seconds(_post_all, bare, texts) / ours)
     finally:
         portal.stop()
     return [
@@ -69,17 +69,13 @@ def _tail(folder: Path) -> list[Figure]:
 
 
 def _durability(folder: Path) -> list[Figure]:
-    portals = {
-        sync: PortalUnderTest(folder / sync, STATIONMASTER_SYNC=sync) for sync in ("full", "normal")
-    }
+    portals = {sync: PortalUnderTest(folder / sync, STATIONMASTER_SYNC=sync) for sync in ("full", "normal")}
     ratios = []
     for portal in portals.values():
         portal.start()
     try:
         for round_ in range(ROUNDS):
-            speed = {
-                sync: _seconds(lambda portal=portal: _full_speed(portal, round_)) for sync, portal in portals.items()
-            }
+            speed = {sync: _seconds(_full_speed, portal, round_) for sync, portal in portals.items()}
             ratios.append(speed["normal"] / speed["full"])
     finally:
         portals["normal"].stop()
@@ -161,7 +157,7 @@ def _count(portal: PortalUnderTest) -> int:
         database.close()
 
 
-def _seconds(act: Callable[[], object]) -> float:
+def _seconds(act: Callable[..., object], *given: object) -> float:
     began = time.perf_counter()
-    act()
+    act(*given)
     return time.perf_counter() - began

@@ -156,6 +156,11 @@ class PlainSql:
         self._number = 0
         self._station = self._database.execute("SELECT id FROM stations").fetchone()[0]
 
+    def store_all(self, bodies: list[dict[str, Any]]) -> None:
+        """One transaction each."""
+        for body in bodies:
+            self.store(body)
+
     def store(self, body: dict[str, Any]) -> None:
         """One run: its row, 10 phases, 30 measurements; and its unit and part where they are new."""
         execute = self._database.execute

@@ -1,14 +1,12 @@
 """The database of one portal: engine, sessions, and transactions that announce what they did.
 
-SQLite lets one writer in at a time, and its busy-wait makes the others wait for up to 180 ms. So writers queue on a
-lock of ours, and begin with ``BEGIN IMMEDIATE``; other processes (commands on the same data) are waited for by
-SQLite's own time-out.
+SQLite lets one writer in at a time: ours take turns in `portal.write_groups`, and begin with ``BEGIN IMMEDIATE``; other
+processes (commands on the same data) are waited for by SQLite's own time-out.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
@@ -27,6 +25,7 @@ from portal.errors import Busy
 from portal.models.base import Base
 from portal.settings import Settings
 from portal.storage import BlobStore, FolderStore
+from portal.write_groups import WriteGroups
 
 BUSY_TIMEOUT_MS = 10_000
 WRITE = "stationmaster_write"  # execution option of a connection whose transaction will write
@@ -39,7 +38,7 @@ log = structlog.get_logger(__name__)
 class Db:
     """One piece of work with the database: a session of its own, for one thread at a time."""
 
-    def __init__(self, database: Database, session: Session) -> None:
+    def __init__(self, database: Database, session: _EngineSession) -> None:
         self.database = database
         self.session = session
         self.settings = database.settings
@@ -57,9 +56,10 @@ class Db:
             finally:
                 self._depth -= 1
             return
-        with self.database.writer_lock:
-            self.session.expunge_all()  # let go, not expired: who holds an object keeps what was read
-            self.session.rollback()  # ends a read that went before: its snapshot could not be written on
+        self.session.expunge_all()  # let go, not expired: who holds an object keeps what was read
+        self.session.rollback()  # ends a read that went before: its snapshot could not be written on
+        with self.database.writers() as connection:
+            self.session.write_through(connection)
             self._begin()
             self._depth, self._after = 1, []
             try:
@@ -71,6 +71,7 @@ class Db:
                 raise
             finally:
                 self._depth = 0
+                self.session.write_through(None)
         after, self._after = self._after, []
         for action in after:
             try:
@@ -127,12 +128,16 @@ class Database:
             tune_sqlite(self.engine, settings.sync)
         self.settings = settings
         self.blobs: BlobStore = FolderStore(settings.data_dir / "attachments")
-        self.writer_lock: contextlib.AbstractContextManager[object] = threading.RLock() if self.is_sqlite else _NoLock()
+        self._write_groups = WriteGroups(self.engine, WRITE)
         self._listeners: list[Listener] = []
 
     def open(self) -> Db:
         """A handle with its own session. Close it, or use it in a ``with``."""
         return Db(self, _EngineSession(self._extension, self.engine))
+
+    def writers(self) -> contextlib.AbstractContextManager[Connection | None]:
+        """A turn at writing, with the connection to write through; None where the database has many writers."""
+        return self._write_groups.turn() if self.is_sqlite else contextlib.nullcontext()
 
     def listen(self, listener: Listener) -> None:
         """Call the listener with everything that is announced, in the thread that committed."""
@@ -148,19 +153,18 @@ class _EngineSession(FlaskSession):
     """Flask-SQLAlchemy's session with its engine given: its own search for one needs an application context."""
 
     def __init__(self, extension: SQLAlchemy, engine: Engine) -> None:
-        super().__init__(extension, bind=engine, expire_on_commit=False)
+        # In a transaction that it shares with other writers, its own part is a savepoint.
+        super().__init__(extension, bind=engine, expire_on_commit=False, join_transaction_mode="create_savepoint")
         self._engine = engine
+        self._writing: Connection | None = None
 
-    def get_bind(self, *_args: Any, **_options: Any) -> Engine:
-        """The one engine, in any thread."""
-        return self._engine
+    def write_through(self, connection: Connection | None) -> None:
+        """Use this connection, until None: then the engine's own again."""
+        self._writing = connection
 
-
-class _NoLock(contextlib.AbstractContextManager):  # type: ignore[type-arg]
-    """PostgreSQL takes care of its writers itself."""
-
-    def __exit__(self, *_facts: object) -> None:
-        return None
+    def get_bind(self, *_args: Any, **_options: Any) -> Engine | Connection:
+        """The one engine, in any thread; or the connection through which it writes now."""
+        return self._writing or self._engine
 
 
 def engine_options(url: str, sockets: int) -> dict[str, Any]:
