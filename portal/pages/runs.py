@@ -9,13 +9,13 @@ from flask import Blueprint, Request, Response, request, url_for
 
 from portal.pages.charts import LineChart, line_chart
 from portal.pages.hx import render
-from portal.pages.limits import limit_words, measured_text
 from portal.pages.sign_in import signed_in_only
 from portal.services import procedures as procedure_services
 from portal.services import runs as run_services
 from portal.services import stations as station_services
 from portal.services.runs import RunDetail, RunQuery
 from portal.web import actor, db, portal
+from station.operator_limits import limit_words, measured_text
 
 pages = signed_in_only(Blueprint("runs", __name__))
 
