@@ -17,7 +17,7 @@ from portal.pages import (
     stations,
     units,
 )
-from station import operator_formats, operator_limits
+from station import operator_formats, operator_limits, operator_sweeps
 
 AREAS = (overview, stations, enrolment, procedures, runs, units, attachments)
 
@@ -28,6 +28,7 @@ def register(app: Flask) -> None:
     security.register(app)
     operator_formats.register(app.jinja_env)
     operator_limits.register(app.jinja_env)
+    operator_sweeps.register(app.jinja_env)
     sign_in.register(app)
     errors.register(app)
     for area in AREAS:

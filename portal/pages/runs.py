@@ -13,9 +13,11 @@ from portal.pages.sign_in import signed_in_only
 from portal.services import procedures as procedure_services
 from portal.services import runs as run_services
 from portal.services import stations as station_services
+from portal.services.run_details import MeasurementView, PhaseView
 from portal.services.runs import RunDetail, RunQuery
 from portal.web import actor, db, portal
-from station.operator_limits import limit_words, measured_text
+from station.operator_limits import limit_words
+from station.operator_sweeps import result_text, worst_point
 
 pages = signed_in_only(Blueprint("runs", __name__))
 
@@ -118,10 +120,13 @@ def failures_of(run: RunDetail) -> list[Failure]:
         if phase.outcome not in ("FAIL", "ERROR", "TIMEOUT"):
             continue
         failed = [one for one in phase.measurements if one.outcome == "FAIL"]
-        failures += [
-            Failure(f"measurement-{one.id}", f"{phase.name}: {one.name}", measured_text(one), limit_words(one))
-            for one in failed
-        ]
+        failures += [_failure(phase, one) for one in failed]
         if not failed:
             failures.append(Failure(f"phase-{phase.id}", phase.name, str(phase.outcome), ""))
     return failures
+
+
+def _failure(phase: PhaseView, measurement: MeasurementView) -> Failure:
+    limits = limit_words(worst_point(measurement))
+    name = f"{phase.name}: {measurement.name}"
+    return Failure(f"measurement-{measurement.id}", name, result_text(measurement), limits)

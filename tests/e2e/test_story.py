@@ -165,6 +165,7 @@ def test_a_faulty_unit_fails_for_its_reason(linked, page):
     answer_prompts_until_verdict(page, "FAIL")
 
     expect(page.locator(".op-failures").first).to_contain_text("line regulation")
+    expect(page.locator(".op-failures").first).to_contain_text(re.compile(r"V at input voltage 4\.5 V.*3\.2 … 3\.4 V"))
     page.keyboard.type("SN-000012")  # the next board, scanned too early: it must start nothing
     page.keyboard.press("Enter")
     expect(page.locator(".op-verdict")).to_contain_text(BAD_UNIT)

@@ -63,6 +63,22 @@ def test_a_sweep_is_a_drawing_with_limits_and_its_numbers_in_a_table(viewer: Fla
     assert '<td class="number">0.75</td>' in text
 
 
+def test_a_failed_sweep_is_listed_with_its_worst_point_and_limits(
+    viewer: FlaskClient, db: Db, procedure_id: str
+) -> None:
+    weak = record(procedure_id).phases[3].model_copy(update={"outcome": "FAIL"})
+    sweep = weak.measurements[0]
+    falling = sweep.y_axis[0].model_copy(update={"data": [5.02, 4.9, 4.75, 4.6, 4.5]})
+    weak = weak.model_copy(update={"measurements": [sweep.model_copy(update={"outcome": "FAIL", "y_axis": [falling]})]})
+    run_id = runs.create_run(db, SYSTEM, record(procedure_id, phases=[weak]))
+
+    text = viewer.get(f"/runs/{run_id}").text
+
+    listed = text.partition('id="failures-title"')[2].partition("</section>")[0]
+    assert "4.5 V at load 1 A, the worst of 3 points outside" in listed
+    assert "limits 4.8 … 5.2 V" in listed
+
+
 def test_a_log_line_is_shown_and_never_run(viewer: FlaskClient, run_id: str) -> None:
     text = viewer.get(f"/runs/{run_id}").text
 
