@@ -186,6 +186,9 @@ def test_stop_makes_the_instruments_safe_and_keeps_the_record(linked, page):
     expect(page.locator(".op-verdict")).to_contain_text("ABORTED", timeout=20_000)
     page.get_by_role("link", name="Open the record").click()
     expect(page.locator("main")).to_contain_text("ABORTED")
+    expect(page.get_by_text("stopped here")).to_have_count(1)
+    expect(page.get_by_role("heading", name="What failed")).to_have_count(0)
+    accessible(page)
 
 
 def test_a_reload_in_the_middle_of_a_prompt_comes_back_to_it(linked, page):
