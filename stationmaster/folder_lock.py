@@ -5,6 +5,7 @@ POSIX only (``flock``). A process that is forked holds the lock as well, until i
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -36,7 +37,8 @@ class FolderLock:
             os.close(descriptor)
             raise Held(holder) from error
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
+        with contextlib.suppress(OSError):  # a full disk: the lock holds, only its holder's number is not known
+            os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
         self._descriptor = descriptor
         return self
 
