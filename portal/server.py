@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 def serve(settings: Settings) -> None:
     """Migrate, then serve until SIGTERM or SIGINT. Raises `Refusal` when data or address cannot be had."""
     if sys.platform == "win32":
-        raise Refusal("the portal runs on Linux and macOS; on Windows run it in WSL, and stations natively")
+        raise Refusal("the portal runs on Linux and macOS; on Windows run it in WSL")
     with contextlib.ExitStack() as held:
         if not settings.database_url:
             held.enter_context(_lock(settings.data_dir))
