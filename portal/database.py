@@ -7,6 +7,7 @@ processes (commands on the same data) are waited for by SQLite's own time-out.
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
@@ -18,10 +19,10 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from portal.errors import Busy
+from portal.errors import Busy, StorageFull
 from portal.models.base import Base
 from portal.settings import Settings
 from portal.storage import BlobStore, FolderStore
@@ -48,7 +49,10 @@ class Db:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
-        """One write transaction: all of it, or nothing. Inside another one it is part of that. Raises `Busy`."""
+        """One write transaction: all of it, or nothing. Inside another one it is part of that.
+
+        Raises `Busy`; `StorageFull`.
+        """
         if self._depth:
             self._depth += 1
             try:
@@ -58,20 +62,13 @@ class Db:
             return
         self.session.expunge_all()  # let go, not expired: who holds an object keeps what was read
         self.session.rollback()  # ends a read that went before: its snapshot could not be written on
-        with self.database.writers() as connection:
-            self.session.write_through(connection)
-            self._begin()
-            self._depth, self._after = 1, []
-            try:
+        try:
+            with self.database.writers() as connection, self._transaction(connection):
                 yield self.session
-                self.session.commit()
-                self.session.expunge_all()  # what is read next is read from the database, not remembered
-            except BaseException:
-                self.session.rollback()
-                raise
-            finally:
-                self._depth = 0
-                self.session.write_through(None)
+        except DBAPIError as error:
+            if _is_disk_full(error):
+                raise StorageFull from error
+            raise
         after, self._after = self._after, []
         for action in after:
             try:
@@ -79,12 +76,29 @@ class Db:
             except Exception:  # what was stored is stored: who asked for it must not be told otherwise
                 log.exception("after_commit_failed")
 
+    @contextlib.contextmanager
+    def _transaction(self, connection: Connection | None) -> Iterator[None]:
+        self.session.write_through(connection)
+        self._begin()
+        self._depth, self._after = 1, []
+        try:
+            yield
+            self.session.commit()
+            self.session.expunge_all()  # what is read next is read from the database, not remembered
+        except BaseException:
+            with contextlib.suppress(DBAPIError):  # SQLite may have rolled back by itself
+                self.session.rollback()
+            raise
+        finally:
+            self._depth = 0
+            self.session.write_through(None)
+
     def _begin(self) -> None:
         try:
             self.session.connection(execution_options={WRITE: True})
         except OperationalError as error:
             self.session.rollback()
-            raise Busy from error
+            raise (StorageFull if _is_disk_full(error) else Busy) from error
 
     def on_commit(self, action: Callable[..., object], *args: object) -> None:
         """Do something once the transaction is safe; not at all when it is rolled back."""
@@ -165,6 +179,22 @@ class _EngineSession(FlaskSession):
     def get_bind(self, *_args: Any, **_options: Any) -> Engine | Connection:
         """The one engine, in any thread; or the connection through which it writes now."""
         return self._writing or self._engine
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Whether it says so itself: SQLite by its result code, PostgreSQL by its SQLSTATE disk_full.
+
+    SQLite rolls back by itself then, so that the error may hide behind one about a savepoint that is gone.
+    """
+    while error is not None:
+        cause = getattr(error, "orig", error)
+        if (
+            getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            or getattr(cause, "sqlstate", None) == "53100"
+        ):
+            return True
+        error = error.__context__
+    return False
 
 
 def engine_options(url: str, sockets: int) -> dict[str, Any]:

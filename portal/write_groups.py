@@ -10,10 +10,11 @@ The invariant: a transaction is left open only while somebody waits for a turn, 
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
@@ -33,8 +34,10 @@ class _Group:
         self._failure: Exception | None = None
 
     def end(self) -> None:
-        """Commit all of it, and tell those who wait for that."""
+        """Commit all of it, and tell those who wait for that. Raises what the commit raises."""
         try:
+            if self.size and self.is_broken:
+                raise Busy  # noqa: TRY301  (those who wait must learn of it as of any failure)
             self.connection.commit() if self.size else self.connection.rollback()
         except Exception as failure:
             self._failure = failure
@@ -43,6 +46,15 @@ class _Group:
         finally:
             self.connection.close()
             self._ended.set()
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether SQLite has rolled all of it back by itself, as it may on a full disk.
+
+        The driver would then commit nothing without a word.
+        """
+        raw = self.connection.connection.dbapi_connection
+        return isinstance(raw, sqlite3.Connection) and not raw.in_transaction
 
     def wait(self) -> None:
         """Until it is committed. Raises what the commit raised: then nothing of it is stored."""
@@ -71,13 +83,16 @@ class WriteGroups:
         self._take()
         try:
             group = self._open()
-            yield group.connection
-            group.size += 1
-        finally:
             try:
-                is_last = self._end_if_last()
-            finally:
-                self._pass_on()
+                yield group.connection
+            except BaseException:
+                with suppress(Exception):  # those who wait are told of it; this one has its own reason
+                    self._end_if_last()
+                raise
+            group.size += 1
+            is_last = self._end_if_last()
+        finally:
+            self._pass_on()
         if not is_last:
             group.wait()
 
@@ -121,7 +136,7 @@ class WriteGroups:
             return True
         with self._mutex:
             goes_on = bool(self._waiting) and 0 < group.size < LARGEST_GROUP
-        if goes_on:
+        if goes_on and not group.is_broken:
             return False
         self._group = None
         group.end()

@@ -6,11 +6,14 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import Connection, event, select, text
 from sqlalchemy.exc import OperationalError
 
 from portal.database import Database, Db
+from portal.errors import PortalError, StorageFull
 from portal.models import Batch
+from portal.services import audit
+from portal.services.actors import Actor
 from portal.services.batches import create_batch
 from tests.cast import Cast
 from tests.waiting import eventually
@@ -38,21 +41,21 @@ class Writers:
         self._database, self._cast = database, cast
         self.results: dict[str, object] = {}
 
-    def run(self, names: list[str], failing: str = "") -> None:
+    def run(self, names: list[str], failing: str = "", write: Callable[..., object] = create_batch) -> None:
         waiting = threading.Event()
 
-        def write(name: str) -> None:
+        def take_a_turn(name: str) -> None:
             try:
                 with self._database.open() as db, db.write():
                     if name == names[0]:
                         waiting.wait(10)
-                    create_batch(db, self._cast.dev, name)
+                    write(db, self._cast.dev, name)
                     assert name != failing
                 self.results[name] = name in numbers(self._database)
             except Exception as error:  # noqa: BLE001  (what it raised is the result)
                 self.results[name] = error
 
-        threads = [threading.Thread(target=write, args=(name,)) for name in names]
+        threads = [threading.Thread(target=take_a_turn, args=(name,)) for name in names]
         queue = self._database._write_groups._waiting
         for place, thread in enumerate(threads):
             thread.start()
@@ -98,6 +101,31 @@ def test_a_commit_that_fails_is_told_to_everybody(database: Database, cast: Cast
     assert numbers(database) == set()
     with database.open() as db:
         assert create_batch(db, cast.dev, "e").number == "e"
+
+
+@pytest.mark.parametrize("wide", ["a", "b", "c"])
+def test_on_a_full_disk_nobody_is_told_that_what_was_lost_is_stored(database: Database, cast: Cast, wide: str) -> None:
+    writers = Writers(database, cast)
+
+    @event.listens_for(database.engine, "begin")
+    def fill_the_disk(connection: Connection) -> None:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+
+    def write(db: Db, actor: Actor, name: str) -> Batch:
+        made = create_batch(db, actor, name)
+        if name == wide:
+            audit.record(db, actor, "batch:wide", made, text="x" * 100_000)
+            db.session.flush()
+        return made
+
+    writers.run(["a", "b", "c"], write=write)
+
+    stored = numbers(database)
+    assert isinstance(writers.results.pop(wide), StorageFull)
+    for name, result in writers.results.items():
+        assert result is True or isinstance(result, PortalError), result
+        assert (result is True) == (name in stored)
 
 
 def test_a_turn_does_not_wait_for_itself(db: Db, database: Database) -> None:
