@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, String, text
+from sqlalchemy import BigInteger, Connection, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.models.base import Base
@@ -17,8 +17,8 @@ from portal.models.base import Base
 # Tables with ordinals; each has its sequence on PostgreSQL.
 COUNTED = ("runs", "units", "parts", "batches", "procedures")
 
-_NEXT_ON_SQLITE = text(
-    "INSERT INTO counters (name, value) VALUES (:name, 1) "
+_NEXT_ON_SQLITE = (
+    "INSERT INTO counters (name, value) VALUES (?, 1) "
     "ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value"
 )
 
@@ -32,16 +32,17 @@ class Counter(Base):
     value: Mapped[int] = mapped_column(BigInteger)
 
 
-def _next(context: Any) -> int:
-    table = context.current_column.table.name
-    connection = context.root_connection
+def next_ordinal(connection: Connection, table: str) -> int:
+    """The next number of the table."""
     if connection.dialect.name == "sqlite":
-        value = connection.execute(_NEXT_ON_SQLITE, {"name": table}).scalar_one()
-    else:
-        value = connection.execute(text(f"SELECT nextval('{table}_ordinal')")).scalar_one()
-    return int(value)
+        return int(connection.exec_driver_sql(_NEXT_ON_SQLITE, (table,)).scalar_one())
+    return int(connection.exec_driver_sql("SELECT nextval(%s)", (f"{table}_ordinal",)).scalar_one())
 
 
 def ordinal_column() -> Mapped[int]:
     """The column: set by itself when a row is inserted."""
-    return mapped_column(BigInteger, unique=True, default=_next)
+    return mapped_column(BigInteger, unique=True, default=_of_new_row)
+
+
+def _of_new_row(context: Any) -> int:
+    return next_ordinal(context.root_connection, context.current_column.table.name)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from portal.models import AuditEntry, Procedure, Station, User
 from portal.models.base import Base
+from portal.services.upsert import insert_all
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -39,19 +40,18 @@ class AuditRow:
 def record(db: Db, actor: Actor, action: str, subject: Base, /, **details: Any) -> None:
     """Note a change. Call it inside the write transaction of the change. ``action``: ``noun:verb``."""
     db.session.flush()  # a new object has its id from now on
-    db.session.add(
-        AuditEntry(
-            at=datetime.now(UTC),
-            actor_kind=actor.kind,
-            actor_id=actor.id,
-            actor_name=actor.name[:254],
-            action=action,
-            object_kind=subject.__tablename__,
-            object_id=subject.id,  # type: ignore[attr-defined]  # every table with an audit trail has one
-            object_name=_name(subject),
-            details=details,
-        )
-    )
+    entry = {
+        "at": datetime.now(UTC),
+        "actor_kind": actor.kind,
+        "actor_id": actor.id,
+        "actor_name": actor.name[:254],
+        "action": action,
+        "object_kind": subject.__tablename__,
+        "object_id": subject.id,  # type: ignore[attr-defined]  # every table with an audit trail has one
+        "object_name": _name(subject),
+        "details": details,
+    }
+    insert_all(db, AuditEntry, [entry])
 
 
 def list_activity(db: Db, subject: Base, limit: int = 20) -> list[AuditRow]:
