@@ -9,7 +9,7 @@ WORKERS ?= 4
 # Generations of the public client that the tests use, each in a folder of its own.
 CLIENTS := 2.2.4 2.24.0 2.26.1
 
-.PHONY: install demo demo-reset test lint format screenshots clean
+.PHONY: install demo demo-reset test bench lint format screenshots clean
 
 install: $(RUN)
 
@@ -36,6 +36,9 @@ demo-reset:
 
 test: $(DEV)
 	$(PY) tests/run.py -n $(WORKERS) --dist loadgroup
+
+bench: $(DEV)
+	$(PY) -m benchmarks $(BENCH)
 
 lint: $(DEV)
 	$(VENV)/bin/ruff check .

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import ingest
+from benchmarks import ingest, lists
 from benchmarks.report import publish
 
-ALL = {"ingest": ingest.measure}
+ALL = {"ingest": ingest.measure, "lists": lists.measure}
 
 
 def main(names: list[str]) -> int:
