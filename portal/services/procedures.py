@@ -54,6 +54,7 @@ def create_procedure(db: Db, actor: Actor, name: str, identifier: str | None = N
             raise Conflict(f"The identifier “{chosen}” is taken by another procedure.", "identifier")
         made = Procedure(
             name=name,
+            name_key=names.same(name),
             identifier=chosen,
             identifier_key=chosen.lower(),
             created_at=datetime.now(UTC),
