@@ -1,19 +1,24 @@
-"""Stations: the records of test benches. Make, rename, list; what one page shows of one is `station_details`."""
+"""Stations: the records of test benches. Make, change, list.
+
+What one page shows of one is `station_details`, what the published interface reads `station_lists`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, or_, select
 
 from portal.announcements import StationChanged
 from portal.errors import Conflict, NotFound
-from portal.models import Installation, Procedure, Run, Station, StationProcedure, Unit
-from portal.services import audit, names
+from portal.models import Attachment, Counter, Installation, Procedure, Run, Station, StationProcedure, Unit
+from portal.services import audit, edits, names
 from portal.services.actors import Actor, Permission, require
+from portal.services.attachments import delete_attachments, link_uploads
+from portal.services.metadata import merged
 from portal.services.presence import PresenceNow
 from portal.services.procedures import ProcedureRef, get_procedure, linked_procedures
 from portal.services.station_details import StationDetail, show_station
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RunRef",
+    "StationChanges",
     "StationDetail",
     "StationFacts",
     "StationRow",
@@ -41,6 +47,7 @@ __all__ = [
     "rename_station",
     "require_station",
     "show_station",
+    "update_station",
 ]
 
 LONGEST_NAME = 60
@@ -79,8 +86,19 @@ class StationFacts:
     procedures: tuple[LinkedProcedure, ...]
 
 
-def create_station(db: Db, actor: Actor, name: str, procedure_ids: Sequence[str] = ()) -> Station:
-    """Make a station, with procedures linked to it.
+@dataclass(frozen=True)
+class StationChanges:
+    """What shall be other than it is. ``image_id``: an uploaded file, empty for no picture any more."""
+
+    name: str | None = None
+    image_id: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
+def create_station(
+    db: Db, actor: Actor, name: str, procedure_ids: Sequence[str] = (), metadata: Mapping[str, Any] | None = None
+) -> Station:
+    """Make a station, with procedures linked to it. ``metadata``: checked already.
 
     Raises `Invalid` and `Conflict` with the path ``name``; `NotFound` for a procedure; `Forbidden`.
     """
@@ -92,12 +110,13 @@ def create_station(db: Db, actor: Actor, name: str, procedure_ids: Sequence[str]
         procedures = [get_procedure(db, actor, procedure_id) for procedure_id in dict.fromkeys(procedure_ids)]
         now = datetime.now(UTC)
         made = Station(
-            number=(db.session.scalar(select(func.max(Station.number))) or 0) + 1,
+            number=_next_number(db),
             name=name,
             name_key=names.same(name),
             presence="none",
             created_at=now,
             created_by_user_id=actor.user_id,
+            station_metadata=dict(metadata or {}),
         )
         db.session.add(made)
         audit.record(db, actor, "station:created", made, number=made.number)
@@ -110,17 +129,31 @@ def create_station(db: Db, actor: Actor, name: str, procedure_ids: Sequence[str]
 
 def rename_station(db: Db, actor: Actor, station_id: str, name: str) -> Station:
     """Give the station another name. Raises as `create_station`, and `NotFound`."""
+    return update_station(db, actor, station_id, StationChanges(name=name))
+
+
+def update_station(
+    db: Db, actor: Actor, station_id: str, changes: StationChanges, if_match: str | None = None
+) -> Station:
+    """Change what is given of the station. Nothing happens where nothing is other than it was.
+
+    Raises as `create_station`; `NotFound`, also for a picture that is none; `PreconditionFailed`.
+    """
     require(actor, Permission.EDIT)
     with db.write():
+        db.serialise("stations")  # of two that merge metadata, or take one name, the second sees what the first did
         station = get_station(db, actor, station_id)
-        name = names.clean(name, "station's name", LONGEST_NAME, "name")
-        if name == station.name:
-            return station
-        db.serialise("stations")
-        _refuse_taken(db, name, but=station.id)
-        before, station.name, station.name_key = station.name, name, names.same(name)
-        audit.record(db, actor, "station:renamed", station, before=before, after=name)
-        db.announce(StationChanged(station.id))
+        edits.check(station, if_match)
+        is_renamed = changes.name is not None and _rename(db, actor, station, changes.name)
+        others = {
+            "image": changes.image_id is not None and _set_picture(db, actor, station, changes.image_id),
+            "metadata": changes.metadata is not None and _merge_metadata(station, changes.metadata),
+        }
+        fields = [name for name, is_changed in others.items() if is_changed]
+        if fields:
+            audit.record(db, actor, "station:changed", station, fields=", ".join(fields))
+        if fields or is_renamed:
+            edits.touch(station)
     return station
 
 
@@ -162,6 +195,40 @@ def require_station(db: Db, name: str) -> Station:
     if found is None:
         raise NotFound(f"station: “{name.strip()}”")
     return found
+
+
+def _next_number(db: Db) -> int:
+    """One more than any station ever had: a number that people know must not come back on another bench."""
+    counter = db.session.get(Counter, Station.__tablename__)
+    if counter is None:
+        counter = Counter(name=Station.__tablename__, value=0)
+        db.session.add(counter)
+    counter.value = max(counter.value, db.session.scalar(select(func.max(Station.number))) or 0) + 1
+    return counter.value
+
+
+def _rename(db: Db, actor: Actor, station: Station, given: str) -> bool:
+    name = names.clean(given, "station's name", LONGEST_NAME, "name")
+    if name == station.name:
+        return False
+    _refuse_taken(db, name, but=station.id)
+    before, station.name, station.name_key = station.name, name, names.same(name)
+    audit.record(db, actor, "station:renamed", station, before=before, after=name)
+    db.announce(StationChanged(station.id))
+    return True
+
+
+def _set_picture(db: Db, actor: Actor, station: Station, image_id: str) -> bool:
+    present = list(db.session.scalars(select(Attachment.id).where(Attachment.station_id == station.id)))
+    wanted = [image_id.lower()] if image_id else []
+    link_uploads(db, actor, wanted, station)
+    delete_attachments(db, actor, [one for one in present if one not in wanted])
+    return present != wanted
+
+
+def _merge_metadata(station: Station, changes: Mapping[str, Any]) -> bool:
+    before, station.station_metadata = station.station_metadata or {}, merged(station.station_metadata, dict(changes))
+    return before != station.station_metadata
 
 
 def _refuse_taken(db: Db, name: str, but: str | None = None) -> None:

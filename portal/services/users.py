@@ -50,6 +50,17 @@ def create_user(db: Db, actor: Actor, email: str, role: Role | str, password: st
     return made
 
 
+def list_users(db: Db, actor: Actor) -> list[User]:
+    """Everybody, by address. Raises `Forbidden`."""
+    require(actor, Permission.VIEW)
+    return list(db.session.scalars(select(User).order_by(User.email_key)))
+
+
+def current_user(db: Db, actor: Actor) -> User | None:
+    """The person who acts; None for a station."""
+    return db.session.get(User, actor.user_id) if actor.user_id is not None else None
+
+
 def find_user_by_email(db: Db, email: str) -> User | None:
     """The user with that address, whatever the letters' case."""
     return db.session.scalar(select(User).where(User.email_key == names.same(email)))
