@@ -95,9 +95,9 @@ def show_procedure(db: Db, actor: Actor, procedure_id: str) -> ProcedureDetail:
     )
 
 
-def select_procedures() -> Select[Procedure, User]:
+def select_procedures() -> Select[Any]:
     """The statement behind the list."""
-    return select(Procedure, User).outerjoin(User, User.id == Procedure.created_by_user_id)
+    return select(Procedure).add_columns(User).outerjoin(User, User.id == Procedure.created_by_user_id)
 
 
 def _row_of(procedure: Procedure, user: User | None) -> ProcedureRow:
@@ -109,7 +109,8 @@ def _narrow(wanted: Select[Any], query: ProcedureQuery) -> Select[Any]:
     text = names.same(query.search or "")
     if text:
         wanted = wanted.where(
-            Procedure.name_key.contains(text, autoescape=True) | Procedure.identifier_key.contains(text, autoescape=True)
+            Procedure.name_key.contains(text, autoescape=True)
+            | Procedure.identifier_key.contains(text, autoescape=True)
         )
     if query.created_after is not None:
         wanted = wanted.where(Procedure.created_at >= query.created_after)

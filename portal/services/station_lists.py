@@ -96,7 +96,7 @@ def describe_station(db: Db, actor: Actor, station_id: str, now: datetime | None
     )
 
 
-def select_stations() -> Select[Station]:
+def select_stations() -> Select[Any]:
     """The statement behind the list, with the archived ones: a page may begin behind one."""
     return select(Station)
 
@@ -131,7 +131,7 @@ def _run_counts(db: Db, station_id: str, since: datetime) -> dict[str, int]:
         .where(Run.station_id == station_id, Run.started_at >= since)
         .group_by(Run.procedure_id)
     )
-    return {procedure_id: count for procedure_id, count in db.session.execute(wanted)}
+    return {row[0]: row[1] for row in db.session.execute(wanted)}
 
 
 def _key_prefix(db: Db, station_id: str) -> str | None:

@@ -52,7 +52,9 @@ def remove_station(db: Db, actor: Actor, station_id: str, now: datetime | None =
         if db.session.scalar(select(Station.id).where(Station.id == station.id).with_for_update()) is None:
             raise NotFound("station")
         has_history = _has_history(db, station.id)
-        audit.record(db, actor, "station:archived" if has_history else "station:deleted", station, number=station.number)
+        audit.record(
+            db, actor, "station:archived" if has_history else "station:deleted", station, number=station.number
+        )
         STATIONS.remember(db, select_stations(), [station.id])
         pictures = db.session.scalars(select(Attachment.id).where(Attachment.station_id == station.id)).all()
         delete_attachments(db, actor, pictures)
@@ -83,5 +85,6 @@ def _archive(db: Db, station: Station, now: datetime) -> None:
 def _has_history(db: Db, station_id: str) -> bool:
     made = (select(table.id).where(table.created_by_station_id == station_id) for table in _MADE_BY_STATIONS)
     return any(
-        db.session.scalar(one.limit(1)) is not None for one in (select(Run.id).where(Run.station_id == station_id), *made)
+        db.session.scalar(one.limit(1)) is not None
+        for one in (select(Run.id).where(Run.station_id == station_id), *made)
     )

@@ -126,6 +126,6 @@ def _joined(intervals: Iterable[Interval]) -> list[Interval]:
     for one in intervals:
         if found and found[-1].state == one.state:
             last = found.pop()
-            one = Interval(last.state, last.started_at, one.ended_at, last.reason)  # noqa: PLW2901
+            one = Interval(last.state, last.started_at, one.ended_at, last.reason)
         found.append(one)
     return found

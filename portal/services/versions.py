@@ -78,7 +78,9 @@ def delete_version(db: Db, actor: Actor, procedure_id: str, tag: str) -> str:
         version = _get(db, get_procedure(db, actor, procedure_id), tag, locked=True)
         count = _count_runs(db, version)
         if count:
-            raise Conflict(f"The version {version.tag} has {count} runs: a version with runs is kept. Nothing was changed.")
+            raise Conflict(
+                f"The version {version.tag} has {count} runs: a version with runs is kept. Nothing was changed."
+            )
         audit.record(db, actor, "version:deleted", version, procedure_id=version.procedure_id)
         db.session.execute(delete(ProcedureVersion).where(ProcedureVersion.id == version.id))
     return version.id
