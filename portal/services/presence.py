@@ -113,7 +113,9 @@ def _move(
     reason = reason[:200]
     with db.write():
         row = db.session.execute(
-            select(Station.presence, Station.presence_since).where(Station.id == station_id).with_for_update()
+            select(Station.presence, Station.presence_since)
+            .where(Station.id == station_id, Station.archived_at.is_(None))
+            .with_for_update()
         ).first()
         if row is None or row.presence not in before:
             return False

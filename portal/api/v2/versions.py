@@ -8,10 +8,9 @@ from typing_extensions import TypedDict
 
 from portal.api.operations import Operations
 from portal.api.v2 import shapes
-from portal.api.v2.names import name
 from portal.api.v2.shapes import IdOut, Instant, ProcedureRef, StationRef
 from portal.services.actors import Permission
-from portal.services.run_input import In
+from portal.services.run_input import In, named
 from portal.services.versions import LONGEST_TAG, create_version, delete_version, show_version
 from portal.web import actor, db
 
@@ -23,7 +22,7 @@ PATH = "/api/v2/procedures/{procedure_id}/versions"
 class VersionIn(In):
     """A new version."""
 
-    tag: Annotated[str, name("version's tag", LONGEST_TAG)]
+    tag: Annotated[str, named("version's tag", LONGEST_TAG)]
 
 
 class VersionMaker(TypedDict):
