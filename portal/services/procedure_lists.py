@@ -26,7 +26,7 @@ RECENT_RUNS = 10
 
 @dataclass(frozen=True)
 class ProcedureQuery:
-    """Which procedures: all that is given must fit. ``search``: a piece of the name, or of the identifier."""
+    """Which procedures: all that is given must fit. ``search``: a piece of the name."""
 
     search: str | None = None
     created_after: datetime | None = None
@@ -108,10 +108,7 @@ def _row_of(procedure: Procedure, user: User | None) -> ProcedureRow:
 def _narrow(wanted: Select[Any], query: ProcedureQuery) -> Select[Any]:
     text = names.same(query.search or "")
     if text:
-        wanted = wanted.where(
-            Procedure.name_key.contains(text, autoescape=True)
-            | Procedure.identifier_key.contains(text, autoescape=True)
-        )
+        wanted = wanted.where(Procedure.name_key.contains(text, autoescape=True))
     if query.created_after is not None:
         wanted = wanted.where(Procedure.created_at >= query.created_after)
     if query.created_before is not None:

@@ -86,6 +86,7 @@ def update_procedure(
     """
     require(actor, Permission.EDIT)
     with db.write():
+        db.serialise("procedures")  # of two with the same ETag, the second sees what the first did
         procedure = get_procedure(db, actor, procedure_id)
         edits.check(procedure, if_match)
         wanted = dict(changes.deployment)

@@ -1,6 +1,7 @@
-"""Stations: the records of test benches. Make, change, list.
+"""Stations: the records of test benches. Make, list.
 
-What one page shows of one is `station_details`, what the published interface reads `station_lists`.
+Changing one is `station_changes`, taking one away `station_removal`; what one page shows of one is `station_details`,
+what the published interface reads `station_lists`.
 """
 
 from __future__ import annotations
@@ -13,16 +14,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, or_, select
 
 from portal.announcements import StationChanged
-from portal.errors import Conflict, NotFound
-from portal.models import Attachment, Counter, Installation, Procedure, Run, Station, StationProcedure, Unit
-from portal.services import audit, edits, names
+from portal.errors import NotFound
+from portal.models import Counter, Installation, Procedure, Run, Station, StationProcedure, Unit
+from portal.services import audit, names
 from portal.services.actors import Actor, Permission, require
-from portal.services.attachments import delete_attachments, link_uploads
-from portal.services.metadata import merged
 from portal.services.presence import PresenceNow
 from portal.services.procedures import ProcedureRef, get_procedure, linked_procedures
+from portal.services.station_changes import StationChanges, rename_station, update_station
 from portal.services.station_details import StationDetail, show_station
-from portal.services.station_lookup import find_station, find_station_by_name, get_station
+from portal.services.station_lookup import LONGEST_NAME, find_station, find_station_by_name, get_station, refuse_taken
 from portal.services.upsert import insert_or_ignore
 from station.protocol import LinkedProcedure
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from portal.database import Db
 
 __all__ = [
+    "LONGEST_NAME",
     "RunRef",
     "StationChanges",
     "StationDetail",
@@ -49,8 +50,6 @@ __all__ = [
     "show_station",
     "update_station",
 ]
-
-LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -86,15 +85,6 @@ class StationFacts:
     procedures: tuple[LinkedProcedure, ...]
 
 
-@dataclass(frozen=True)
-class StationChanges:
-    """What shall be other than it is. ``image_id``: an uploaded file, empty for no picture any more."""
-
-    name: str | None = None
-    image_id: str | None = None
-    metadata: Mapping[str, Any] | None = None
-
-
 def create_station(
     db: Db, actor: Actor, name: str, procedure_ids: Sequence[str] = (), metadata: Mapping[str, Any] | None = None
 ) -> Station:
@@ -106,7 +96,7 @@ def create_station(
     name = names.clean(name, "station's name", LONGEST_NAME, "name")
     with db.write():
         db.serialise("stations")  # numbers without holes, and one sentence instead of a constraint's name
-        _refuse_taken(db, name)
+        refuse_taken(db, name)
         procedures = [get_procedure(db, actor, procedure_id) for procedure_id in dict.fromkeys(procedure_ids)]
         now = datetime.now(UTC)
         made = Station(
@@ -125,36 +115,6 @@ def create_station(
             audit.record(db, actor, "procedure:linked", made, procedure=procedure.name, procedure_id=procedure.id)
         db.announce(StationChanged(made.id))
     return made
-
-
-def rename_station(db: Db, actor: Actor, station_id: str, name: str) -> Station:
-    """Give the station another name. Raises as `create_station`, and `NotFound`."""
-    return update_station(db, actor, station_id, StationChanges(name=name))
-
-
-def update_station(
-    db: Db, actor: Actor, station_id: str, changes: StationChanges, if_match: str | None = None
-) -> Station:
-    """Change what is given of the station. Nothing happens where nothing is other than it was.
-
-    Raises as `create_station`; `NotFound`, also for a picture that is none; `PreconditionFailed`.
-    """
-    require(actor, Permission.EDIT)
-    with db.write():
-        db.serialise("stations")  # of two that merge metadata, or take one name, the second sees what the first did
-        station = get_station(db, actor, station_id)
-        edits.check(station, if_match)
-        is_renamed = changes.name is not None and _rename(db, actor, station, changes.name)
-        others = {
-            "image": changes.image_id is not None and _set_picture(db, actor, station, changes.image_id),
-            "metadata": changes.metadata is not None and _merge_metadata(station, changes.metadata),
-        }
-        fields = [name for name, is_changed in others.items() if is_changed]
-        if fields:
-            audit.record(db, actor, "station:changed", station, fields=", ".join(fields))
-        if fields or is_renamed:
-            edits.touch(station)
-    return station
 
 
 def list_stations(db: Db, actor: Actor, search: str = "") -> list[StationRow]:
@@ -205,36 +165,6 @@ def _next_number(db: Db) -> int:
         db.session.add(counter)
     counter.value = max(counter.value, db.session.scalar(select(func.max(Station.number))) or 0) + 1
     return counter.value
-
-
-def _rename(db: Db, actor: Actor, station: Station, given: str) -> bool:
-    name = names.clean(given, "station's name", LONGEST_NAME, "name")
-    if name == station.name:
-        return False
-    _refuse_taken(db, name, but=station.id)
-    before, station.name, station.name_key = station.name, name, names.same(name)
-    audit.record(db, actor, "station:renamed", station, before=before, after=name)
-    db.announce(StationChanged(station.id))
-    return True
-
-
-def _set_picture(db: Db, actor: Actor, station: Station, image_id: str) -> bool:
-    present = list(db.session.scalars(select(Attachment.id).where(Attachment.station_id == station.id)))
-    wanted = [image_id.lower()] if image_id else []
-    link_uploads(db, actor, wanted, station)
-    delete_attachments(db, actor, [one for one in present if one not in wanted])
-    return present != wanted
-
-
-def _merge_metadata(station: Station, changes: Mapping[str, Any]) -> bool:
-    before, station.station_metadata = station.station_metadata or {}, merged(station.station_metadata, dict(changes))
-    return before != station.station_metadata
-
-
-def _refuse_taken(db: Db, name: str, but: str | None = None) -> None:
-    other = find_station_by_name(db, name)
-    if other is not None and other.id != but:
-        raise Conflict(f"There is already a station named “{other.name}”: choose another name.", "name")
 
 
 def _rows() -> Select[Station, Installation, Run, str]:

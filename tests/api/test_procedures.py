@@ -77,7 +77,7 @@ def test_a_new_name_shows_at_once_and_the_identifier_stays(connect: Connect, fre
     assert client.procedures.update(id=made.id, name=new).id == made.id
 
     assert {one.id for one in client.procedures.list(search_query=new).data} == {made.id, other.id}
-    assert client.procedures.list(search_query=f"{old} ").data == [] or old.lower() in identifier
+    assert client.procedures.list(search_query=old).data == []
     assert api.call("dev", "GET", f"/api/v2/procedures/{made.id}").json()["identifier"] == identifier
 
 

@@ -55,8 +55,8 @@ class Branch(TypedDict):
     name: str
 
 
-class ListedCommit(TypedDict):
-    """The commit that was built. ``branch``: its name."""
+class CommitFacts(TypedDict):
+    """The commit that was built."""
 
     id: str
     sha: str
@@ -64,18 +64,17 @@ class ListedCommit(TypedDict):
     author_username: str
     author_avatar_url: str | None
     committed_at: Instant | None
+
+
+class ListedCommit(CommitFacts):
+    """The commit that was built. ``branch``: its name."""
+
     branch: str | None
 
 
-class Commit(TypedDict):
+class Commit(CommitFacts):
     """The commit that was built. ``branch``: an object here."""
 
-    id: str
-    sha: str
-    message: str
-    author_username: str
-    author_avatar_url: str | None
-    committed_at: Instant | None
     branch: Branch | None
     repository: Repository | None
 

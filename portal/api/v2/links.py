@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from portal.api.operations import Operations
+from portal.api.v2.names import uuid
 from portal.services.actors import Permission
-from portal.services.metadata import refuse
-from portal.services.names import is_id
 from portal.services.procedures import link_procedure, unlink_procedure
 from portal.services.run_input import In
 from portal.web import actor, db
@@ -23,20 +22,11 @@ api = Operations("links_v2", "Stations")
 PATH = "/api/v2/stations/{id}/procedures/{procedure_id}"
 
 
-def _uuid(value: str) -> str:
-    if not is_id(value):
-        raise refuse("The id of a station and of a procedure is a UUID.")
-    return value.lower()
-
-
-Uuid = Annotated[str, AfterValidator(_uuid)]
-
-
 class Pair(In):
     """A station, and the procedure that it may run."""
 
-    id: Uuid
-    procedure_id: Uuid
+    id: Annotated[str, uuid("station's id")]
+    procedure_id: Annotated[str, uuid("procedure_id")]
 
 
 class LinkIn(In):

@@ -198,25 +198,23 @@ def remove(id: str) -> IdOut:  # noqa: A002
     return {"id": delete_procedure(db(), actor(), id)}
 
 
-def _entry(row: ProcedureRow) -> ProcedureEntry:
+def _row(row: ProcedureRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
         "identifier": row.identifier,
         "created_at": shapes.instant(row.created_at),
-        "created_by_user": shapes.member(row.maker) or NOBODY,
-        "linkedRepository": None,
-        "runs": [],
+        "created_by_user": shapes.member(row.maker),
     }
 
 
-def _detail(found: ProcedureDetail) -> ProcedureOut:
-    return {
-        "id": found.id,
-        "name": found.name,
-        "identifier": found.identifier,
-        "created_at": shapes.instant(found.created_at),
-        "created_by_user": shapes.member(found.maker),
+def _entry(row: ProcedureRow) -> dict[str, Any]:
+    found = _row(row)
+    return found | {"created_by_user": found["created_by_user"] or NOBODY, "linkedRepository": None, "runs": []}
+
+
+def _detail(found: ProcedureDetail) -> dict[str, Any]:
+    return _row(found) | {
         "runs_count": found.runs_count,
         "recent_runs": [_run(run) for run in found.recent_runs],
         "stations": [shapes.station(one) for one in found.stations],

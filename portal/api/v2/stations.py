@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import AfterValidator
 from typing_extensions import TypedDict
 
 from portal.api.operations import Operations, Tagged
 from portal.api.v2 import shapes
-from portal.api.v2.names import name
+from portal.api.v2.names import name, uuid
 from portal.api.v2.shapes import IdOut, PageIn, PageMeta
 from portal.api.v2.whoami import ORGANIZATION
 from portal.errors import NotFound
 from portal.services.actors import Permission
-from portal.services.metadata import Metadata, MetadataChanges, read_filter, refuse
-from portal.services.names import is_id
+from portal.services.metadata import Metadata, MetadataChanges, read_filter
 from portal.services.procedures import ProcedureRef
 from portal.services.run_input import In
 from portal.services.station_lists import (
@@ -36,17 +34,11 @@ Name = Annotated[str, name("station's name", LONGEST_NAME)]
 Plain = str | int | float | bool
 
 
-def _uuid(value: str) -> str:
-    if not is_id(value):
-        raise refuse("The procedure_id is not a UUID.")
-    return value.lower()
-
-
 class StationIn(In):
     """A new station. ``procedure_id``: what it may run; null or absent for nothing yet."""
 
     name: Name
-    procedure_id: Annotated[str, AfterValidator(_uuid)] | None = None
+    procedure_id: Annotated[str, uuid("procedure_id")] | None = None
     team_id: str | None = None
     metadata: Metadata = {}
 
