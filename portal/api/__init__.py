@@ -8,12 +8,22 @@ from portal.api import errors, operations
 from portal.api.health import api as health
 from portal.api.station import api as station
 from portal.api.uploads import api as uploads
+from portal.api.v2.audit import api as audit
 from portal.api.v2.batches import api as batches
+from portal.api.v2.deployments import api as deployments
+from portal.api.v2.links import api as links
+from portal.api.v2.presence import api as presence
+from portal.api.v2.procedures import api as procedures
 from portal.api.v2.runs import api as runs
+from portal.api.v2.stations import api as stations
+from portal.api.v2.users import api as users
+from portal.api.v2.versions import api as versions
 from portal.api.v2.whoami import api as whoami
 
 # Every operation of the interface, in the order of the reference.
-AREAS = (runs, batches, whoami)
+AREAS = (
+    procedures, versions, runs, batches, stations, links, presence, users, whoami, deployments, audit,
+)  # fmt: skip
 
 
 def register(app: Flask) -> None:

@@ -20,6 +20,7 @@ from portal.live.socket import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER, Li
 from portal.live.stations import LiveStation
 from portal.services import api_keys, installations
 from portal.services.actors import Actor
+from portal.services.station_lookup import find_station
 from station.protocol import (
     MAX_FRAME_BYTES,
     CommandResult,
@@ -151,6 +152,11 @@ def _greet(
     with fleet.database.open() as db:
         installations.record_hardware(db, actor.id, actor.installation_id, hello.hardware, address)
     replaced = station.attach(link)
+    with fleet.database.open() as db:
+        is_gone = find_station(db, actor.id) is None
+    if is_gone:  # removed since its key was checked: whoever removed it has seen no link to cut
+        link.end(POLICY_VIOLATION, "this station is gone")
+        return
     if replaced is not None and replaced is not link:
         reason = "another program with the same credentials took over"
         replaced.send(Replaced(reason=reason))

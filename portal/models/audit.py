@@ -9,6 +9,7 @@ from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.models.base import Base, Id, Json, new_id, one_of
+from portal.models.ordinal import ordinal_column
 
 
 class AuditEntry(Base):
@@ -18,6 +19,9 @@ class AuditEntry(Base):
     __table_args__ = (
         one_of("actor_kind", ("user", "station", "system")),
         Index(None, "object_kind", "object_id", "at", "id"),
+        Index(None, "at", "id"),
+        Index(None, "action", "at", "id"),
+        Index(None, "actor_id", "at", "id"),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
@@ -30,3 +34,4 @@ class AuditEntry(Base):
     object_id: Mapped[str] = mapped_column(String(36))
     object_name: Mapped[str | None] = mapped_column(String(254))
     details: Mapped[dict[str, Any]] = mapped_column(Json)
+    ordinal: Mapped[int] = ordinal_column()

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from portal.models.base import Base
 
 # Tables with ordinals; each has its sequence on PostgreSQL.
-COUNTED = ("runs", "units", "parts", "batches", "procedures")
+COUNTED = ("runs", "units", "parts", "batches", "procedures", "audit_entries")
 
 _NEXT_ON_SQLITE = (
     "INSERT INTO counters (name, value) VALUES (?, 1) "

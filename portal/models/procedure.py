@@ -14,7 +14,7 @@ from portal.models.shared import Edited, Made
 
 
 class Procedure(Edited, Base):
-    """A procedure. ``identifier``: short, unique, and the name of its folder on the bench.
+    """A procedure. ``identifier``: short, unique, and the name of its folder on the bench. Names need not be unique.
 
     The columns from ``production_branch`` on say how it is deployed from a repository.
     """
@@ -24,6 +24,7 @@ class Procedure(Edited, Base):
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200))
+    name_key: Mapped[str] = mapped_column(String(600))
     identifier: Mapped[str] = mapped_column(String(60))
     identifier_key: Mapped[str] = mapped_column(String(60), unique=True)
     created_at: Mapped[datetime]

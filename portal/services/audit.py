@@ -6,20 +6,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
-from portal.models import AuditEntry, Procedure, Station, User
+from portal.models import AuditEntry, Procedure, ProcedureVersion, Station, User
 from portal.models.base import Base
+from portal.services.actors import Actor, Permission, require
+from portal.services.paging import CountedPage, Listing, Place
 from portal.services.upsert import insert_all
 
 if TYPE_CHECKING:
     from portal.database import Db
-    from portal.services.actors import Actor
+
+AUDIT = Listing("audit", AuditEntry.id, AuditEntry.ordinal, {"at": AuditEntry.at})
 
 # How an entry reads beside the name of who did it. The words in braces are its details.
 WORDS = {
     "station:created": "created the station",
     "station:renamed": "renamed it from “{before}” to “{after}”",
+    "station:changed": "changed it: {fields}",
     "station:enrolled": "enrolled the machine {hostname}",
     "station:token_issued": "made a setup token",
     "station:key_created": "made the API key {prefix}…",
@@ -35,6 +39,18 @@ class AuditRow:
     at: datetime
     who: str
     what: str
+
+
+@dataclass(frozen=True)
+class AuditQuery:
+    """Which entries: all that is given must fit. ``after`` and ``before`` are inside."""
+
+    object_kind: str | None = None
+    object_id: str | None = None
+    action: str | None = None
+    actor_id: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
 
 
 def record(db: Db, actor: Actor, action: str, subject: Base, /, **details: Any) -> None:
@@ -65,6 +81,30 @@ def list_activity(db: Db, subject: Base, limit: int = 20) -> list[AuditRow]:
     return [AuditRow(entry.at, entry.actor_name, _words(entry)) for entry in db.session.scalars(wanted)]
 
 
+def list_entries(db: Db, actor: Actor, query: AuditQuery, place: Place) -> CountedPage[AuditEntry]:
+    """A page of entries, for those who administer. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
+    require(actor, Permission.ADMINISTER)
+    rows, cursor = AUDIT.page(db, _narrow(select(AuditEntry), query), place)
+    return CountedPage([entry for (entry,) in rows], cursor)
+
+
+def _narrow(wanted: Select[Any], query: AuditQuery) -> Select[Any]:
+    equal = {
+        AuditEntry.object_kind: query.object_kind,
+        AuditEntry.object_id: query.object_id,
+        AuditEntry.action: query.action,
+        AuditEntry.actor_id: query.actor_id,
+    }
+    for column, value in equal.items():
+        if value is not None:
+            wanted = wanted.where(column == value)
+    if query.after is not None:
+        wanted = wanted.where(AuditEntry.at >= query.after)
+    if query.before is not None:
+        wanted = wanted.where(AuditEntry.at <= query.before)
+    return wanted
+
+
 def _words(entry: AuditEntry) -> str:
     template = WORDS.get(entry.action)
     if template is None:
@@ -76,6 +116,8 @@ def _name(subject: Base) -> str | None:
     match subject:
         case Station() | Procedure():
             return subject.name
+        case ProcedureVersion():
+            return subject.tag
         case User():
             return subject.email
         case _:

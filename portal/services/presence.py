@@ -76,6 +76,11 @@ def mark_off(db: Db, station_id: str, now: datetime, reason: str) -> bool:
     return _move(db, station_id, ("up", "unknown", "down"), "off", now, reason, "link")
 
 
+def mark_none(db: Db, station_id: str, now: datetime, reason: str) -> bool:
+    """It is not expected any more: it was removed. What comes after counts neither as up nor as down."""
+    return _move(db, station_id, ("up", "down", "off", "unknown"), "none", now, reason, "watch")
+
+
 def note_alive(db: Db, now: datetime) -> None:
     """The portal is watching at this moment."""
     with db.write():
@@ -108,7 +113,9 @@ def _move(
     reason = reason[:200]
     with db.write():
         row = db.session.execute(
-            select(Station.presence, Station.presence_since).where(Station.id == station_id).with_for_update()
+            select(Station.presence, Station.presence_since)
+            .where(Station.id == station_id, Station.archived_at.is_(None))
+            .with_for_update()
         ).first()
         if row is None or row.presence not in before:
             return False

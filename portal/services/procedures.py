@@ -1,18 +1,22 @@
-"""Procedures, and which stations may run them."""
+"""Procedures, and which stations may run them.
+
+Source: contract/v2-api.md §2. Lists and details are in `procedure_lists`.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
 from portal.announcements import ProceduresLinked
 from portal.errors import Conflict, Invalid, NotFound
 from portal.models import Procedure, StationProcedure
-from portal.services import audit, names
+from portal.services import audit, edits, names
 from portal.services.actors import Actor, Permission, require
 from portal.services.station_lookup import get_station
 from portal.services.upsert import changed, insert_or_ignore
@@ -31,6 +35,14 @@ class ProcedureRef:
     id: str
     name: str
     identifier: str
+
+
+@dataclass(frozen=True)
+class ProcedureChanges:
+    """What shall be other than it is. ``deployment``: new values by the name of their column."""
+
+    name: str | None = None
+    deployment: Mapping[str, Any] = field(default_factory=dict)
 
 
 def create_procedure(db: Db, actor: Actor, name: str, identifier: str | None = None) -> Procedure:
@@ -54,6 +66,7 @@ def create_procedure(db: Db, actor: Actor, name: str, identifier: str | None = N
             raise Conflict(f"The identifier “{chosen}” is taken by another procedure.", "identifier")
         made = Procedure(
             name=name,
+            name_key=names.same(name),
             identifier=chosen,
             identifier_key=chosen.lower(),
             created_at=datetime.now(UTC),
@@ -62,6 +75,42 @@ def create_procedure(db: Db, actor: Actor, name: str, identifier: str | None = N
         db.session.add(made)
         audit.record(db, actor, "procedure:created", made, identifier=chosen)
     return made
+
+
+def update_procedure(
+    db: Db, actor: Actor, procedure_id: str, changes: ProcedureChanges, if_match: str | None = None
+) -> Procedure:
+    """Rename it, or say how it is deployed; its identifier stays. Nothing happens where nothing is other than it was.
+
+    Raises `NotFound`; `Invalid`; `Forbidden`; `PreconditionFailed`.
+    """
+    require(actor, Permission.EDIT)
+    with db.write():
+        db.serialise("procedures")  # of two with the same ETag, the second sees what the first did
+        procedure = get_procedure(db, actor, procedure_id)
+        edits.check(procedure, if_match)
+        wanted = dict(changes.deployment)
+        if changes.name is not None:
+            wanted["name"] = names.clean(changes.name, "procedure's name", LONGEST_NAME, "name")
+        other = {name: value for name, value in wanted.items() if getattr(procedure, name) != value}
+        if not other:
+            return procedure
+        before = {name: getattr(procedure, name) for name in other}
+        for name, value in other.items():
+            setattr(procedure, name, value)
+        procedure.name_key = names.same(procedure.name)
+        edits.touch(procedure)
+        audit.record(db, actor, "procedure:changed", procedure, before=before, after=other)
+        if "name" in other:
+            announce_linked(db, procedure.id)
+    return procedure
+
+
+def announce_linked(db: Db, procedure_id: str) -> None:
+    """Tell the stations that may run the procedure that something about it changes; inside the write transaction."""
+    linked = select(StationProcedure.station_id).where(StationProcedure.procedure_id == procedure_id)
+    for station_id in db.session.scalars(linked):
+        db.announce(ProceduresLinked(station_id))
 
 
 def list_procedures(db: Db, actor: Actor) -> list[Procedure]:

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from portal.errors import NotFound
+from portal.errors import Conflict, NotFound
 from portal.models import Station
 from portal.services import names
 from portal.services.actors import Actor, Permission, require
 
 if TYPE_CHECKING:
     from portal.database import Db
+
+LONGEST_NAME = 60
 
 
 def get_station(db: Db, actor: Actor, station_id: str) -> Station:
@@ -35,3 +37,10 @@ def find_station_by_name(db: Db, name: str) -> Station | None:
     """The station of that name, whatever the letters' case."""
     wanted = select(Station).where(Station.name_key == names.same(name), Station.archived_at.is_(None))
     return db.session.scalar(wanted)
+
+
+def refuse_taken(db: Db, name: str, but: str | None = None) -> None:
+    """Raises `Conflict` when another station than ``but`` has the name."""
+    other = find_station_by_name(db, name)
+    if other is not None and other.id != but:
+        raise Conflict(f"There is already a station named “{other.name}”: choose another name.", "name")

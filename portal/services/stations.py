@@ -1,23 +1,28 @@
-"""Stations: the records of test benches. Make, rename, list; what one page shows of one is `station_details`."""
+"""Stations: the records of test benches. Make, list.
+
+Changing one is `station_changes`, taking one away `station_removal`; what one page shows of one is `station_details`,
+what the published interface reads `station_lists`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, or_, select
 
 from portal.announcements import StationChanged
-from portal.errors import Conflict, NotFound
-from portal.models import Installation, Procedure, Run, Station, StationProcedure, Unit
+from portal.errors import NotFound
+from portal.models import Counter, Installation, Procedure, Run, Station, StationProcedure, Unit
 from portal.services import audit, names
 from portal.services.actors import Actor, Permission, require
 from portal.services.presence import PresenceNow
 from portal.services.procedures import ProcedureRef, get_procedure, linked_procedures
+from portal.services.station_changes import StationChanges, rename_station, update_station
 from portal.services.station_details import StationDetail, show_station
-from portal.services.station_lookup import find_station, find_station_by_name, get_station
+from portal.services.station_lookup import LONGEST_NAME, find_station, find_station_by_name, get_station, refuse_taken
 from portal.services.upsert import insert_or_ignore
 from station.protocol import LinkedProcedure
 
@@ -27,7 +32,9 @@ if TYPE_CHECKING:
     from portal.database import Db
 
 __all__ = [
+    "LONGEST_NAME",
     "RunRef",
+    "StationChanges",
     "StationDetail",
     "StationFacts",
     "StationRow",
@@ -41,9 +48,8 @@ __all__ = [
     "rename_station",
     "require_station",
     "show_station",
+    "update_station",
 ]
-
-LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,10 @@ class StationFacts:
     procedures: tuple[LinkedProcedure, ...]
 
 
-def create_station(db: Db, actor: Actor, name: str, procedure_ids: Sequence[str] = ()) -> Station:
-    """Make a station, with procedures linked to it.
+def create_station(
+    db: Db, actor: Actor, name: str, procedure_ids: Sequence[str] = (), metadata: Mapping[str, Any] | None = None
+) -> Station:
+    """Make a station, with procedures linked to it. ``metadata``: checked already.
 
     Raises `Invalid` and `Conflict` with the path ``name``; `NotFound` for a procedure; `Forbidden`.
     """
@@ -88,16 +96,17 @@ def create_station(db: Db, actor: Actor, name: str, procedure_ids: Sequence[str]
     name = names.clean(name, "station's name", LONGEST_NAME, "name")
     with db.write():
         db.serialise("stations")  # numbers without holes, and one sentence instead of a constraint's name
-        _refuse_taken(db, name)
+        refuse_taken(db, name)
         procedures = [get_procedure(db, actor, procedure_id) for procedure_id in dict.fromkeys(procedure_ids)]
         now = datetime.now(UTC)
         made = Station(
-            number=(db.session.scalar(select(func.max(Station.number))) or 0) + 1,
+            number=_next_number(db),
             name=name,
             name_key=names.same(name),
             presence="none",
             created_at=now,
             created_by_user_id=actor.user_id,
+            station_metadata=dict(metadata or {}),
         )
         db.session.add(made)
         audit.record(db, actor, "station:created", made, number=made.number)
@@ -106,22 +115,6 @@ def create_station(db: Db, actor: Actor, name: str, procedure_ids: Sequence[str]
             audit.record(db, actor, "procedure:linked", made, procedure=procedure.name, procedure_id=procedure.id)
         db.announce(StationChanged(made.id))
     return made
-
-
-def rename_station(db: Db, actor: Actor, station_id: str, name: str) -> Station:
-    """Give the station another name. Raises as `create_station`, and `NotFound`."""
-    require(actor, Permission.EDIT)
-    with db.write():
-        station = get_station(db, actor, station_id)
-        name = names.clean(name, "station's name", LONGEST_NAME, "name")
-        if name == station.name:
-            return station
-        db.serialise("stations")
-        _refuse_taken(db, name, but=station.id)
-        before, station.name, station.name_key = station.name, name, names.same(name)
-        audit.record(db, actor, "station:renamed", station, before=before, after=name)
-        db.announce(StationChanged(station.id))
-    return station
 
 
 def list_stations(db: Db, actor: Actor, search: str = "") -> list[StationRow]:
@@ -164,10 +157,14 @@ def require_station(db: Db, name: str) -> Station:
     return found
 
 
-def _refuse_taken(db: Db, name: str, but: str | None = None) -> None:
-    other = find_station_by_name(db, name)
-    if other is not None and other.id != but:
-        raise Conflict(f"There is already a station named “{other.name}”: choose another name.", "name")
+def _next_number(db: Db) -> int:
+    """One more than any station ever had: a number that people know must not come back on another bench."""
+    counter = db.session.get(Counter, Station.__tablename__)
+    if counter is None:
+        counter = Counter(name=Station.__tablename__, value=0)
+        db.session.add(counter)
+    counter.value = max(counter.value, db.session.scalar(select(func.max(Station.number))) or 0) + 1
+    return counter.value
 
 
 def _rows() -> Select[Station, Installation, Run, str]:

@@ -12,6 +12,7 @@ from portal.errors import Conflict, Invalid, Issue
 from portal.models import User
 from portal.services import audit, names, passwords
 from portal.services.actors import SYSTEM, Actor, Permission, Role, require
+from portal.services.refs import Person
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -50,6 +51,18 @@ def create_user(db: Db, actor: Actor, email: str, role: Role | str, password: st
     return made
 
 
+def list_users(db: Db, actor: Actor) -> list[Person]:
+    """Everybody, by address. Raises `Forbidden`."""
+    require(actor, Permission.VIEW)
+    return [_person(user) for user in db.session.scalars(select(User).order_by(User.email_key))]
+
+
+def find_current_user(db: Db, actor: Actor) -> Person | None:
+    """The person who acts; None for a station, and for somebody who is gone."""
+    user = db.session.get(User, actor.user_id) if actor.user_id is not None else None
+    return _person(user) if user is not None else None
+
+
 def find_user_by_email(db: Db, email: str) -> User | None:
     """The user with that address, whatever the letters' case."""
     return db.session.scalar(select(User).where(User.email_key == names.same(email)))
@@ -58,6 +71,10 @@ def find_user_by_email(db: Db, email: str) -> User | None:
 def actor_of(user: User) -> Actor:
     """The user as somebody who acts."""
     return Actor("user", user.id, user.name or user.email, Role(user.role), user.email)
+
+
+def _person(user: User) -> Person:
+    return Person(user.id, user.name, user.email)
 
 
 def _draft(name: str | None, email: str, role: Role | str, password: str) -> User:
