@@ -9,11 +9,14 @@ from portal.api.health import api as health
 from portal.api.station import api as station
 from portal.api.uploads import api as uploads
 from portal.api.v2.batches import api as batches
+from portal.api.v2.parts import api as parts
+from portal.api.v2.revisions import api as revisions
 from portal.api.v2.runs import api as runs
+from portal.api.v2.units import api as units
 from portal.api.v2.whoami import api as whoami
 
 # Every operation of the interface, in the order of the reference.
-AREAS = (runs, batches, whoami)
+AREAS = (runs, units, parts, revisions, batches, whoami)
 
 
 def register(app: Flask) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import CursorResult, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -29,6 +30,18 @@ def insert_all(db: Db, model: type[Base], rows: list[dict[str, Any]]) -> None:
     """Insert many rows at once. Column names, not attribute names."""
     if rows:
         db.session.execute(cast("Table", model.__table__).insert(), rows)
+
+
+def is_unique(db: Db) -> bool:
+    """Write what was changed; False when a unique value was taken by somebody in this very moment.
+
+    The transaction is lost then: raise something that says so.
+    """
+    try:
+        db.session.flush()
+    except IntegrityError:
+        return False
+    return True
 
 
 def changed(result: object) -> int:
