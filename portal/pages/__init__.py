@@ -6,12 +6,14 @@ from flask import Flask
 
 from portal.pages import (
     attachments,
+    batches,
     enrolment,
     errors,
     formats,
     hx,
     limits,
     overview,
+    parts,
     procedures,
     runs,
     security,
@@ -20,7 +22,7 @@ from portal.pages import (
     units,
 )
 
-AREAS = (overview, stations, enrolment, procedures, runs, units, attachments)
+AREAS = (overview, stations, enrolment, procedures, runs, units, parts, batches, attachments)
 
 
 def register(app: Flask) -> None:
