@@ -10,7 +10,8 @@ from portal.pages.filters import ListQuery
 from portal.pages.hx import render
 from portal.pages.sign_in import signed_in_only
 from portal.services.batches import BatchQuery, get_batch, list_batches
-from portal.services.unit_lists import UnitQuery, list_units
+from portal.services.unit_lists import list_units
+from portal.services.unit_queries import UnitQuery
 from portal.services.yields import yield_of_batch
 from portal.web import actor, db, portal
 

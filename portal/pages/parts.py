@@ -10,7 +10,8 @@ from portal.pages.sign_in import signed_in_only
 from portal.services.paging import Place
 from portal.services.parts import PartQuery, list_parts, show_part
 from portal.services.procedures import list_procedures
-from portal.services.unit_lists import UnitQuery, list_units
+from portal.services.unit_lists import list_units
+from portal.services.unit_queries import UnitQuery
 from portal.services.yields import Yield, yields_of_part
 from portal.web import actor, db, portal
 

@@ -13,8 +13,9 @@ from portal.services.procedures import list_procedures
 from portal.services.runs import RunQuery, list_runs
 from portal.services.unit_children import show_tree
 from portal.services.unit_details import show_unit
-from portal.services.unit_lists import UnitQuery, list_units
+from portal.services.unit_lists import list_units
 from portal.services.unit_lookup import find_unit
+from portal.services.unit_queries import UnitQuery
 from portal.web import actor, db, portal
 
 pages = signed_in_only(Blueprint("units", __name__))

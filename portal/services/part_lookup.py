@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def find_part(db: Db, number: str, *, to_change: bool = False) -> Part:
     """The part of that number; whoever calls this has checked who asks. ``to_change``: locked. Raises `NotFound`."""
     wanted = select(Part).where(Part.number_key == same(number))
-    found = db.session.scalar(wanted.with_for_update() if to_change else wanted)
+    if to_change:  # and read again: it may have been another one before the lock was had
+        wanted = wanted.with_for_update().execution_options(populate_existing=True)
+    found = db.session.scalar(wanted)
     if found is None:
         raise NotFound(f"part: {number[:100]!r} was not found")
     return found

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select
 
 from portal.models import Attachment, Part, Procedure, Revision, Run, Unit
 from portal.services import edits
 from portal.services.actors import Actor, Permission, require
-from portal.services.refs import Maker, Ref
-from portal.services.unit_lists import rows_of, select_units
+from portal.services.refs import Ref
+from portal.services.unit_lists import UnitFacts, rows_of, select_units
 from portal.services.unit_lookup import find_unit
 
 if TYPE_CHECKING:
@@ -55,20 +55,9 @@ class UnitFile:
 
 
 @dataclass(frozen=True)
-class UnitDetail:
+class UnitDetail(UnitFacts):
     """A unit with all that belongs to it. ``created_during``: None for one that was made by itself."""
 
-    id: str
-    serial_number: str
-    created_at: datetime
-    sample: str | None
-    run_count: int
-    metadata: dict[str, Any]
-    part: Ref
-    part_name: str
-    revision: Ref
-    batch: Ref | None
-    maker: Maker
     parent: RelatedUnit | None
     children: list[RelatedUnit]
     created_during: FirstRun | None
@@ -83,17 +72,7 @@ def show_unit(db: Db, actor: Actor, serial_number: str) -> UnitDetail:
     (row,) = rows_of(db, db.session.execute(select_units().where(Unit.id == unit.id)).all())
     related = _related(db, unit)
     return UnitDetail(
-        id=row.id,
-        serial_number=row.serial_number,
-        created_at=row.created_at,
-        sample=row.sample,
-        run_count=row.run_count,
-        metadata=row.metadata,
-        part=row.part,
-        part_name=row.part_name,
-        revision=row.revision,
-        batch=row.batch,
-        maker=row.maker,
+        **{one.name: getattr(row, one.name) for one in fields(UnitFacts)},
         parent=next((one for one in related if one.id == unit.parent_id), None),
         children=[one for one in related if one.id != unit.parent_id],
         created_during=_first_run(db, unit),

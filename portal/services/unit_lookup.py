@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def find_unit(db: Db, serial_number: str, *, to_change: bool = False) -> Unit:
     """The unit; whoever calls this has checked who asks. ``to_change``: locked. Raises `NotFound`."""
     wanted = select(Unit).where(Unit.serial_key == same(serial_number))
-    found = db.session.scalar(wanted.with_for_update() if to_change else wanted)
+    if to_change:  # and read again: it may have been another one before the lock was had
+        wanted = wanted.with_for_update().execution_options(populate_existing=True)
+    found = db.session.scalar(wanted)
     if found is None:
         raise NotFound(f"unit: the serial number {serial_number[:100]!r} was not found")
     return found

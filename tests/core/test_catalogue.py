@@ -22,8 +22,9 @@ from portal.services.run_removal import delete_runs
 from portal.services.runs import create_run, show_run
 from portal.services.unit_children import add_child, remove_child, show_tree
 from portal.services.unit_details import show_unit
-from portal.services.unit_lists import UnitQuery, list_units
+from portal.services.unit_lists import list_units
 from portal.services.unit_lookup import find_unit
+from portal.services.unit_queries import UnitQuery
 from portal.services.units import NewUnit, UnitChanges, attach_to_unit, create_unit, delete_units, update_unit
 from portal.services.yields import Yield, yield_of_batch, yields_of_part
 from tests.cast import NOON, Cast, run_in

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from portal.api.operations import Operations, Tagged
 from portal.api.v2 import shapes
+from portal.api.v2.numbers import PartNumber, RevisionNumber
 from portal.api.v2.shapes import IdOut, Instant, MemberRef, NumberRef, PageIn, PageMeta, StationRef
 from portal.services.actors import Permission
 from portal.services.metadata import Metadata, MetadataChanges, read_filter
@@ -27,9 +28,7 @@ from portal.web import actor, db
 
 api = Operations("parts_v2", "Parts")
 
-PartNumber = Annotated[str, named("part number", 60)]
 PartName = Annotated[str, named("part's name", 255)]
-RevisionNumber = Annotated[str, named("revision number", 60)]
 
 
 class PartIn(In):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from typing_extensions import TypedDict
 
 from portal.api.operations import Operations, Tagged
 from portal.api.v2 import shapes
+from portal.api.v2.numbers import RevisionNumber
 from portal.api.v2.shapes import IdOut, Instant, MemberRef, StationRef, UnitRef
 from portal.services.actors import Permission
 from portal.services.metadata import Metadata, MetadataChanges
@@ -18,13 +19,12 @@ from portal.services.revisions import (
     show_revision,
     update_revision,
 )
-from portal.services.run_input import In, named
+from portal.services.run_input import In
 from portal.web import actor, db
 
 api = Operations("revisions_v2", "Parts")
 
 ONE = "/api/v2/parts/{part_number}/revisions/{revision_number}"
-RevisionNumber = Annotated[str, named("revision number", 60)]
 
 
 class RevisionIn(In):

@@ -22,7 +22,7 @@ from portal.api.v2.shapes import (
 )
 from portal.services.refs import Ref
 from portal.services.unit_details import FirstRun, RelatedUnit, UnitDetail, UnitFile
-from portal.services.unit_lists import LastRunView, UnitRow
+from portal.services.unit_lists import LastRunView, UnitFacts, UnitRow
 
 Json = dict[str, Any]
 
@@ -130,7 +130,7 @@ def whole(unit: UnitDetail) -> Json:
     }
 
 
-def _facts(unit: UnitRow | UnitDetail) -> Json:
+def _facts(unit: UnitFacts) -> Json:
     found = {
         "id": unit.id,
         "serial_number": unit.serial_number,

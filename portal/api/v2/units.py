@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from portal.api.operations import Operations, Tagged
 from portal.api.uploads import AttachmentIn, UploadOut, with_upload_address
 from portal.api.v2 import shapes, unit_json
+from portal.api.v2.numbers import BatchNumber, PartNumber, RevisionNumber, SerialNumber
 from portal.api.v2.shapes import IdOut, Outcome, PageIn, Sample
 from portal.api.v2.unit_json import UnitOut, UnitPage
 from portal.services.actors import Permission
 from portal.services.metadata import Metadata, MetadataChanges, read_filter
-from portal.services.run_input import In, Instant, checked_batch_number, named
+from portal.services.run_input import In, Instant
 from portal.services.unit_children import add_child, remove_child
 from portal.services.unit_details import show_unit
-from portal.services.unit_lists import UnitQuery, list_units
+from portal.services.unit_lists import list_units
+from portal.services.unit_queries import UnitQuery
 from portal.services.units import (
     NewUnit,
     UnitChanges,
@@ -31,10 +33,6 @@ from portal.web import actor, db
 
 api = Operations("units_v2", "Units")
 
-SerialNumber = Annotated[str, named("serial number", 60)]
-PartNumber = Annotated[str, named("part number", 60)]
-RevisionNumber = Annotated[str, named("revision number", 60)]
-BatchNumber = Annotated[str, AfterValidator(checked_batch_number)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 
 
