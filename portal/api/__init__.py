@@ -12,17 +12,21 @@ from portal.api.v2.audit import api as audit
 from portal.api.v2.batches import api as batches
 from portal.api.v2.deployments import api as deployments
 from portal.api.v2.links import api as links
+from portal.api.v2.parts import api as parts
 from portal.api.v2.presence import api as presence
 from portal.api.v2.procedures import api as procedures
+from portal.api.v2.revisions import api as revisions
 from portal.api.v2.runs import api as runs
 from portal.api.v2.stations import api as stations
+from portal.api.v2.units import api as units
 from portal.api.v2.users import api as users
 from portal.api.v2.versions import api as versions
 from portal.api.v2.whoami import api as whoami
 
 # Every operation of the interface, in the order of the reference.
 AREAS = (
-    procedures, versions, runs, batches, stations, links, presence, users, whoami, deployments, audit,
+    procedures, versions, runs, units, parts, revisions, batches, stations, links, presence, users, whoami,
+    deployments, audit,
 )  # fmt: skip
 
 

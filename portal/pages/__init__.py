@@ -6,10 +6,12 @@ from flask import Flask
 
 from portal.pages import (
     attachments,
+    batches,
     enrolment,
     errors,
     hx,
     overview,
+    parts,
     procedures,
     runs,
     security,
@@ -19,7 +21,7 @@ from portal.pages import (
 )
 from station import operator_formats, operator_limits, operator_sweeps
 
-AREAS = (overview, stations, enrolment, procedures, runs, units, attachments)
+AREAS = (overview, stations, enrolment, procedures, runs, units, parts, batches, attachments)
 
 
 def register(app: Flask) -> None:

@@ -50,13 +50,15 @@ class Place:
 class Listing:
     """One list: its name, the columns that are its rows' id and ordinal, and what it may be sorted by.
 
-    Sort keys must not be NULL (wrap them in ``coalesce``), and come from tables that the list's statement joins.
+    Sort keys must not be NULL (wrap them in ``coalesce``), and come from tables that the list's statement joins. Those
+    that are named in ``nullable`` may be: rows without such a key are the last of a descending list.
     """
 
     kind: str
     id: Any
     ordinal: Any
     sorts: Mapping[str, Any]
+    nullable: frozenset[str] = frozenset()
 
     def page(self, db: Db, wanted: Select[Any], place: Place) -> tuple[list[Any], int | None]:
         """The rows of one page, and the cursor of the next.
@@ -65,12 +67,14 @@ class Listing:
         the last column, which is the ordinal. Raises `BadRequest` for a cursor that is none.
         """
         key = self.sorts[place.sort_by]
-        if place.cursor:
-            wanted = wanted.where(self._behind(db, wanted, place, key))
-        directed = (key.desc(), self.id.desc()) if place.is_descending else (key.asc(), self.id.asc())
-        found = db.session.execute(
-            wanted.add_columns(self.ordinal.label("_ordinal")).order_by(*directed).limit(place.limit + 1)
-        ).all()
+        order = (key.desc(), self.id.desc()) if place.is_descending else (key.asc(), self.id.asc())
+        after = self._place_of(db, wanted, place, key) if place.cursor else None
+        ordered = wanted.add_columns(self.ordinal.label("_ordinal")).order_by(*order)
+        found: list[Any] = []
+        for conditions in self._stretches(place, key, after):
+            if len(found) <= place.limit:
+                stretch = ordered.where(*conditions).limit(place.limit + 1 - len(found))
+                found += db.session.execute(stretch).all()
         rows = found[: place.limit]
         return [row[:-1] for row in rows], int(rows[-1][-1]) if len(found) > place.limit else None
 
@@ -88,11 +92,29 @@ class Listing:
             keys = {"id": row_id} | {name: _packed(value) for name, value in zip(names, values, strict=True)}
             insert_or_ignore(db, DeletedPlace, kind=self.kind, ordinal=ordinal, keys=keys, deleted_at=now)
 
-    def _behind(self, db: Db, wanted: Select[Any], place: Place, key: Any) -> ColumnElement[bool]:
-        value, row_id = self._place_of(db, wanted, place, key)
+    def _stretches(self, place: Place, key: Any, after: tuple[Any, str] | None) -> list[list[ColumnElement[bool]]]:
+        """What is read one after the other: all rows, or those with a key and those without one.
+
+        Of those two, no index would serve one statement on both database engines.
+        """
+        stretches: list[list[ColumnElement[bool]]] = [[]]
+        if place.sort_by in self.nullable:
+            stretches = [[key.is_not(None)], [key.is_(None)]]
+            if not place.is_descending:
+                stretches.reverse()
+            if after is not None and (after[0] is None) == place.is_descending:
+                del stretches[0]
+        if after is not None:
+            stretches[0].append(self._behind(place, key, *after))
+        return stretches
+
+    def _behind(self, place: Place, key: Any, value: Any, row_id: str) -> ColumnElement[bool]:
+        tie: ColumnElement[bool] = self.id < row_id if place.is_descending else self.id > row_id
+        if value is None:
+            return tie
         if place.is_descending:
-            return and_(key <= value, or_(key < value, and_(key == value, self.id < row_id)))
-        return and_(key >= value, or_(key > value, and_(key == value, self.id > row_id)))
+            return and_(key <= value, or_(key < value, and_(key == value, tie)))
+        return and_(key >= value, or_(key > value, and_(key == value, tie)))
 
     def _place_of(self, db: Db, wanted: Select[Any], place: Place, key: Any) -> tuple[Any, str]:
         # The joins are the list's own, the filters are not asked again: the row may have changed since.

@@ -16,7 +16,8 @@ from portal.services.actors import Actor, Permission, require
 from portal.services.run_details import RunDetail, find_run, show_run
 from portal.services.run_input import MeasurementIn, RunIn
 from portal.services.run_lists import Page, RunQuery, RunRow, last_result, list_runs
-from portal.services.run_references import take_sub_units, take_unit, take_version
+from portal.services.run_references import take_unit, take_version
+from portal.services.unit_children import take_sub_units
 from portal.services.upsert import insert_all, insert_or_ignore
 from portal.services.users import find_user_by_email
 from portal.services.validators import stored_aggregations, stored_series, stored_validators

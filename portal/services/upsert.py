@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Column, CursorResult, Dialect, Table
+from sqlalchemy.exc import IntegrityError
 
 from portal.models.ordinal import next_ordinal
 
@@ -35,6 +36,18 @@ def insert_all(db: Db, model: type[Base], rows: Sequence[dict[str, Any]]) -> Non
     """Insert many rows at once, all of the same columns. Column names, not attribute names."""
     if rows:
         _insert(db, model, rows)
+
+
+def is_unique(db: Db) -> bool:
+    """Write what was changed; False when a unique value was taken by somebody in this very moment.
+
+    The transaction is lost then: raise something that says so.
+    """
+    try:
+        db.session.flush()
+    except IntegrityError:
+        return False
+    return True
 
 
 def changed(result: object) -> int:

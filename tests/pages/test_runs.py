@@ -132,7 +132,8 @@ def test_a_run_leads_to_the_units_history(viewer: FlaskClient, db: Db, procedure
     unit = viewer.get("/units/sn-000013").text
 
     assert f'href="/runs/{run_id}"' in later.partition("Previous runs")[2]
-    assert unit.index(retest) < unit.index(run_id)
+    history = unit.partition("What happened to this unit")[2]
+    assert history.index(retest) < history.index(run_id)
     assert "SN-000013" in unit
 
 
