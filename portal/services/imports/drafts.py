@@ -93,6 +93,14 @@ def number(value: object) -> float | None:
         return None
 
 
+def number_in(given: str | None) -> float | None:
+    """The finite number that a text is, with a point or a comma; None for everything else."""
+    try:
+        return number(float((given or "").strip().replace(",", ".")))
+    except ValueError:
+        return None
+
+
 def line_number(value: object) -> int:
     """The line of a file; 0 where there is none."""
     found = number(value)

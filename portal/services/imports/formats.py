@@ -9,11 +9,19 @@ import structlog
 from pydantic import ValidationError
 
 from portal.errors import BadRequest
-from portal.services.imports import openhtf
+from portal.services.imports import atdf, atml, openhtf, stdf, teststand, wats
 from portal.services.imports.drafts import MOST_RUNS, Parsed, sentence
 
-Importer = Literal["OPENHTF"]
-READERS: dict[Importer, Callable[[bytes], Parsed]] = {"OPENHTF": openhtf.read}
+Importer = Literal["OPENHTF", "WATS", "WSXF", "ATML", "TESTSTAND", "STDF", "ATDF"]
+READERS: dict[Importer, Callable[[bytes], Parsed]] = {
+    "OPENHTF": openhtf.read,
+    "WATS": wats.read,
+    "WSXF": wats.read,
+    "ATML": atml.read,
+    "TESTSTAND": teststand.read,
+    "STDF": stdf.read,
+    "ATDF": atdf.read,
+}
 
 log = structlog.get_logger(__name__)
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from portal.services.imports.drafts import stored
+from portal.services.imports.limits import Limit, judged
 from portal.services.run_input import ValidatorIn, Verdict
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -23,53 +23,31 @@ _PERCENT = re.compile(rf"'x' is within ({_NUMBER})% of ({_NUMBER})\.(?: Marginal
 LONGEST_PARSED = 2000  # nobody's limits are longer; a text of a megabyte is kept, and not taken apart
 
 
-@dataclass(frozen=True)
-class _Limit:
-    operator: str
-    expected: Any
-    is_decisive: bool = True
-
-
 def read_limits(texts: Sequence[object], value: Any, verdict: Verdict) -> list[ValidatorIn]:
-    """The limits of one measurement. ``value``: what was measured; for a sweep the list of what was measured.
-
-    A limit that is the measurement's only one has its verdict. Of several each is held against the value; where that
-    cannot be done, all hold when the measurement passed, and nothing is said when it did not.
-    """
-    read = [(given, _parse(given)) for given in (stored(str(one)) for one in texts)]
-    is_only = sum(len(limits) or 1 for _, limits in read) == 1
-    found: list[ValidatorIn] = []
-    for given, limits in read:
-        if not limits:
-            found.append(ValidatorIn(expression=given, outcome=_outcome(None, verdict, is_only=is_only)))
-        found += [
-            ValidatorIn(
-                operator=limit.operator,
-                expected_value=limit.expected,
-                is_decisive=limit.is_decisive,
-                outcome=_outcome(None if is_only else _holds(limit, value), verdict, is_only=is_only),
-            )
-            for limit in limits
-        ]
-    return found
+    """The limits of one measurement, judged as `judged` says."""
+    found = [limit for one in texts for limit in _read(stored(str(one)))]
+    return judged(found, value, verdict)
 
 
-def _parse(given: str) -> list[_Limit]:
+def _read(given: str) -> list[Limit]:
+    return _parse(given.strip()) or [Limit(None, words=given)]
+
+
+def _parse(given: str) -> list[Limit]:
     """The limits that the text says; empty when it cannot be told."""
     if len(given) > LONGEST_PARSED:
         return []
-    trimmed = given.strip()
-    if found := _MATCHES.fullmatch(trimmed):
-        return [_Limit("matches", found[1])]
-    if found := _PERCENT.fullmatch(trimmed):
+    if found := _MATCHES.fullmatch(given):
+        return [Limit("matches", found[1])]
+    if found := _PERCENT.fullmatch(given):
         return _within(found)
-    if trimmed.startswith("x == "):
-        known, expected = _constant(trimmed.removeprefix("x == "))
-        return [_Limit("==", expected)] if known else []
-    return _range(trimmed)
+    if given.startswith("x == "):
+        known, expected = _constant(given.removeprefix("x == "))
+        return [Limit("==", expected)] if known else []
+    return _range(given)
 
 
-def _range(given: str) -> list[_Limit]:
+def _range(given: str) -> list[Limit]:
     """``0 <= Marginal:2 <= x <= Marginal:8 <= 10``, or a piece of it."""
     parts = [part.strip() for part in given.split("<=")]
     if parts.count("x") != 1 or len(parts) < 2:
@@ -80,9 +58,9 @@ def _range(given: str) -> list[_Limit]:
         return []
     (low, marginal_low), (high, marginal_high) = below, above
     if low is not None and low == high:
-        return [_Limit("==", low)]
-    found = [_Limit(">=", low), _Limit("<=", high)]
-    found += [_Limit(">=", marginal_low, is_decisive=False), _Limit("<=", marginal_high, is_decisive=False)]
+        return [Limit("==", low)]
+    found = [Limit(">=", low), Limit("<=", high)]
+    found += [Limit(">=", marginal_low, is_decisive=False), Limit("<=", marginal_high, is_decisive=False)]
     return [limit for limit in found if limit.expected is not None]
 
 
@@ -102,8 +80,8 @@ def _side(parts: list[str]) -> tuple[Any, Any] | None:
     return bound, marginal
 
 
-def _within(found: re.Match[str]) -> list[_Limit]:
-    limits: list[_Limit] = []
+def _within(found: re.Match[str]) -> list[Limit]:
+    limits: list[Limit] = []
     for percent, expected, is_decisive in ((found[1], found[2], True), (found[3], found[4], False)):
         if percent is None:
             continue
@@ -111,7 +89,7 @@ def _within(found: re.Match[str]) -> list[_Limit]:
         reach = abs(middle) * float(percent) / 100.0
         if not math.isfinite(middle + reach) or not math.isfinite(middle - reach):
             return []
-        limits += [_Limit(">=", middle - reach, is_decisive), _Limit("<=", middle + reach, is_decisive)]
+        limits += [Limit(">=", middle - reach, is_decisive), Limit("<=", middle + reach, is_decisive)]
     return limits
 
 
@@ -128,32 +106,3 @@ def _number(given: str) -> tuple[bool, Any]:
         value = float(given)
         return math.isfinite(value), value
     return False, None
-
-
-def _outcome(holds: bool | None, verdict: Verdict, *, is_only: bool) -> Verdict:
-    if verdict == "UNSET":
-        return "UNSET"
-    if holds is not None:
-        return "PASS" if holds else "FAIL"
-    if verdict == "PASS":
-        return "PASS"
-    return "FAIL" if is_only else "UNSET"
-
-
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    ">=": lambda value, bound: bool(value >= bound),
-    "<=": lambda value, bound: bool(value <= bound),
-    "==": lambda value, bound: bool(value == bound),
-}
-
-
-def _holds(limit: _Limit, value: Any) -> bool | None:
-    """Whether the value keeps the limit. None when it cannot be told.
-
-    Patterns are never tried: they are a stranger's, and one can be written that takes for ever.
-    """
-    compare = _COMPARE.get(limit.operator)
-    values = value if isinstance(value, list) else [value]
-    if compare is None or not values or not all(isinstance(one, int | float) for one in values):
-        return None
-    return all(compare(one, limit.expected) for one in values)

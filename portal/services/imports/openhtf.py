@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, cast
 
-from pydantic_core import from_json
-
 from portal.errors import BadRequest
 from portal.services.imports.drafts import Draft, Parsed, ProcedureName, at_millis, line_number, number, stored, text
+from portal.services.imports.json_file import Json, dict_of, dicts_of, list_of, read_object
 from portal.services.imports.limit_texts import read_limits
 from portal.services.run_input import LogIn, MeasurementIn, PhaseIn, SeriesIn, Verdict
 
-Json = dict[str, Any]
 _OUTCOMES = ("PASS", "FAIL", "ERROR", "TIMEOUT", "ABORTED")
 _PHASE_OUTCOMES = ("PASS", "FAIL", "SKIP", "ERROR")
 _LEVELS = ((10, "DEBUG"), (20, "INFO"), (30, "WARNING"), (40, "ERROR"))
@@ -28,8 +26,8 @@ MOST_SUB_UNITS = 10_000
 
 def read(content: bytes) -> Parsed:
     """The record's run. Raises `BadRequest`."""
-    record = _object(content)
-    metadata = _dict(record.get("metadata"))
+    record = read_object(content)
+    metadata = dict_of(record.get("metadata"))
     outcome = record.get("outcome")
     if outcome not in _OUTCOMES:
         raise BadRequest("This is no record of OpenHTF: its outcome is none of " + ", ".join(_OUTCOMES) + ".")
@@ -44,23 +42,12 @@ def read(content: bytes) -> Parsed:
         "batch_number": text(metadata.get("batch_number")),
         "procedure_version": text(metadata.get("procedure_version")),
         "sub_units": _sub_units(metadata.get("sub_units")),
-        "docstring": text(_dict(record.get("code_info")).get("docstring")),
-        "phases": _phases(_dicts(record.get("phases")), record, warnings),
-        "logs": [_log(line) for line in _dicts(record.get("log_records"))],
+        "docstring": text(dict_of(record.get("code_info")).get("docstring")),
+        "phases": _phases(dicts_of(record.get("phases")), record, warnings),
+        "logs": [_log(line) for line in dicts_of(record.get("log_records"))],
     }
     procedure = ProcedureName(text(metadata.get("procedure_id")), text(metadata.get("procedure_name")))
     return Parsed([Draft(procedure, fields)], warnings)
-
-
-def _object(content: bytes) -> Json:
-    try:
-        # NaN and Infinity are accepted: OpenHTF writes them when it is asked to. At most some hundred levels deep.
-        found = from_json(content.removeprefix(b"\xef\xbb\xbf"), allow_inf_nan=True)
-    except ValueError as error:
-        raise BadRequest(f"The file is not JSON: {error}.") from error
-    if not isinstance(found, dict):
-        raise BadRequest("The file is not a JSON object, as a record of OpenHTF is one.")
-    return cast("Json", _clean(found)) if b"\\u0000" in content else found
 
 
 def _phases(phases: list[Json], record: Json, warnings: list[str]) -> list[PhaseIn]:
@@ -82,13 +69,13 @@ def _phases(phases: list[Json], record: Json, warnings: list[str]) -> list[Phase
                 outcome=cast("Any", outcome),
                 started_at=started_at,
                 ended_at=at_millis(ended, f"end_time_millis of the phase {name[:100]!r}"),
-                docstring=text(_dict(phase.get("codeinfo")).get("docstring")),
-                measurements=[_measurement(key, one) for key, one in _dict(phase.get("measurements")).items()],
+                docstring=text(dict_of(phase.get("codeinfo")).get("docstring")),
+                measurements=[_measurement(key, one) for key, one in dict_of(phase.get("measurements")).items()],
                 retry_count=attempts[name],
             )
         )
         attempts[name] += 1
-        inlined = [key for key, one in _dict(phase.get("attachments")).items() if _dict(one).get("data")]
+        inlined = [key for key, one in dict_of(phase.get("attachments")).items() if dict_of(one).get("data")]
         if inlined:
             warnings.append(
                 f"Files inside of the phase {name[:100]!r} were not taken out of the report: {len(inlined)}."
@@ -97,7 +84,7 @@ def _phases(phases: list[Json], record: Json, warnings: list[str]) -> list[Phase
 
 
 def _measurement(key: str, given: object) -> MeasurementIn:
-    one = _dict(given)
+    one = dict_of(given)
     name = text(one.get("name")) or text(key) or "(unnamed)"
     outcome = one.get("outcome")
     verdict = cast("Verdict", outcome if outcome in ("PASS", "FAIL") else "UNSET")
@@ -112,18 +99,18 @@ def _measurement(key: str, given: object) -> MeasurementIn:
         x_axis=axes[0] if axes else None,
         y_axis=axes[1:],
         units=units,
-        validators=read_limits(_list(one.get("validators")), judged, verdict),
+        validators=read_limits(list_of(one.get("validators")), judged, verdict),
         docstring=text(one.get("docstring")),
     )
 
 
 def _axes(name: str, units: str | None, dimensions: object, rows: object) -> list[SeriesIn]:
     """The series of a sweep, one for each dimension and the value last; none for a single value."""
-    given = _dicts(dimensions)
+    given = dicts_of(dimensions)
     if not given:
         return []
     width = len(given) + 1
-    whole = [row for row in _list(rows) if isinstance(row, list) and len(row) == width]
+    whole = [row for row in list_of(rows) if isinstance(row, list) and len(row) == width]
     names = [text(one.get("description")) or text(one.get("name")) for one in given]
     suffixes = [_suffix(one) for one in given]
     return [
@@ -158,35 +145,10 @@ def _log(line: Json) -> LogIn:
 
 
 def _sub_units(given: object) -> list[str]:
-    named = (one.get("serial_number") if isinstance(one, dict) else one for one in _list(given)[:MOST_SUB_UNITS])
+    named = (one.get("serial_number") if isinstance(one, dict) else one for one in list_of(given)[:MOST_SUB_UNITS])
     return [found for found in map(text, named) if found is not None]
 
 
 def _suffix(units: object) -> str | None:
     """``V``, ``Hz``, ``%``: how a unit of measure is written behind a number."""
-    return text(_dict(units).get("suffix")) if isinstance(units, dict) else text(units)
-
-
-def _clean(value: Any) -> Any:
-    """Without NUL characters, which no database keeps."""
-    match value:
-        case str():
-            return stored(value)
-        case list():
-            return [_clean(one) for one in value]
-        case dict():
-            return {stored(key): _clean(one) for key, one in value.items()}
-        case _:
-            return value
-
-
-def _dict(value: object) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _dicts(value: object) -> list[Json]:
-    return [one for one in _list(value) if isinstance(one, dict)]
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
+    return text(dict_of(units).get("suffix")) if isinstance(units, dict) else text(units)
