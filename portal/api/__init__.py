@@ -9,11 +9,12 @@ from portal.api.health import api as health
 from portal.api.station import api as station
 from portal.api.uploads import api as uploads
 from portal.api.v2.batches import api as batches
+from portal.api.v2.imports import api as imports
 from portal.api.v2.runs import api as runs
 from portal.api.v2.whoami import api as whoami
 
 # Every operation of the interface, in the order of the reference.
-AREAS = (runs, batches, whoami)
+AREAS = (runs, batches, imports, whoami)
 
 
 def register(app: Flask) -> None:

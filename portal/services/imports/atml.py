@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from portal.errors import BadRequest
-from portal.services.imports.drafts import Draft, Parsed, ProcedureName, number_in
+from portal.services.imports.drafts import LONGEST_NAME, LONGEST_UNITS, Draft, Parsed, ProcedureName, number_in
 from portal.services.imports.header import batch_number, facts, file_stem
 from portal.services.imports.limits import Limit, judged
 from portal.services.imports.steps import Step, Word, instant, lay_out, run_outcome, verdict, word
@@ -110,10 +110,10 @@ def _measured(test: Node, result: Node) -> Iterator[MeasurementIn]:
     outcome: Word | None = word(_outcome(result) or _outcome(test))
     limits = [limit for one in result.all("TestLimits") for limit in _limits(one)]
     yield MeasurementIn(
-        name=name,
+        name=name[:LONGEST_NAME],
         outcome=verdict(outcome),
         measured_value=value,
-        units=units,
+        units=units[:LONGEST_UNITS] if units is not None else None,
         validators=judged(limits, value, verdict(outcome)),
     )
 

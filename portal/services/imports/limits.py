@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from portal.services.imports.drafts import LONGEST_EXPRESSION
 from portal.services.run_input import ValidatorIn, Verdict
 
 
@@ -48,7 +49,7 @@ def judged(limits: list[Limit], value: Any, verdict: Verdict) -> list[ValidatorI
         ValidatorIn(
             operator=limit.operator,
             expected_value=limit.expected,
-            expression=limit.words,
+            expression=limit.words[:LONGEST_EXPRESSION] if limit.words is not None else None,
             is_decisive=limit.is_decisive if limit.operator is not None else None,
             outcome=_outcome(None if is_only else _holds(limit, value), verdict, is_only=is_only),
         )

@@ -11,7 +11,19 @@ from collections import Counter
 from typing import Any, cast
 
 from portal.errors import BadRequest
-from portal.services.imports.drafts import Draft, Parsed, ProcedureName, at_millis, line_number, number, stored, text
+from portal.services.imports.drafts import (
+    LONGEST_DOCSTRING,
+    LONGEST_NAME,
+    LONGEST_UNITS,
+    Draft,
+    Parsed,
+    ProcedureName,
+    at_millis,
+    line_number,
+    number,
+    stored,
+    text,
+)
 from portal.services.imports.json_file import Json, dict_of, dicts_of, list_of, read_object
 from portal.services.imports.limit_texts import read_limits
 from portal.services.run_input import LogIn, MeasurementIn, PhaseIn, SeriesIn, Verdict
@@ -42,7 +54,7 @@ def read(content: bytes) -> Parsed:
         "batch_number": text(metadata.get("batch_number")),
         "procedure_version": text(metadata.get("procedure_version")),
         "sub_units": _sub_units(metadata.get("sub_units")),
-        "docstring": text(dict_of(record.get("code_info")).get("docstring")),
+        "docstring": text(dict_of(record.get("code_info")).get("docstring"), LONGEST_DOCSTRING),
         "phases": _phases(dicts_of(record.get("phases")), record, warnings),
         "logs": [_log(line) for line in dicts_of(record.get("log_records"))],
     }
@@ -55,7 +67,7 @@ def _phases(phases: list[Json], record: Json, warnings: list[str]) -> list[Phase
     attempts: Counter[str] = Counter()
     found: list[PhaseIn] = []
     for phase in phases:
-        name = text(phase.get("name")) or "(unnamed)"
+        name = text(phase.get("name"), LONGEST_NAME) or "(unnamed)"
         outcome = phase.get("outcome")
         if outcome not in _PHASE_OUTCOMES:
             warnings.append(f"The phase {name[:100]!r} has no outcome: it is kept as ERROR.")
@@ -69,7 +81,7 @@ def _phases(phases: list[Json], record: Json, warnings: list[str]) -> list[Phase
                 outcome=cast("Any", outcome),
                 started_at=started_at,
                 ended_at=at_millis(ended, f"end_time_millis of the phase {name[:100]!r}"),
-                docstring=text(dict_of(phase.get("codeinfo")).get("docstring")),
+                docstring=text(dict_of(phase.get("codeinfo")).get("docstring"), LONGEST_DOCSTRING),
                 measurements=[_measurement(key, one) for key, one in dict_of(phase.get("measurements")).items()],
                 retry_count=attempts[name],
             )
@@ -85,7 +97,7 @@ def _phases(phases: list[Json], record: Json, warnings: list[str]) -> list[Phase
 
 def _measurement(key: str, given: object) -> MeasurementIn:
     one = dict_of(given)
-    name = text(one.get("name")) or text(key) or "(unnamed)"
+    name = text(one.get("name"), LONGEST_NAME) or text(key, LONGEST_NAME) or "(unnamed)"
     outcome = one.get("outcome")
     verdict = cast("Verdict", outcome if outcome in ("PASS", "FAIL") else "UNSET")
     value = _value(one.get("measured_value"))
@@ -100,7 +112,7 @@ def _measurement(key: str, given: object) -> MeasurementIn:
         y_axis=axes[1:],
         units=units,
         validators=read_limits(list_of(one.get("validators")), judged, verdict),
-        docstring=text(one.get("docstring")),
+        docstring=text(one.get("docstring"), LONGEST_DOCSTRING),
     )
 
 
@@ -111,7 +123,7 @@ def _axes(name: str, units: str | None, dimensions: object, rows: object) -> lis
         return []
     width = len(given) + 1
     whole = [row for row in list_of(rows) if isinstance(row, list) and len(row) == width]
-    names = [text(one.get("description")) or text(one.get("name")) for one in given]
+    names = [text(one.get("description"), LONGEST_NAME) or text(one.get("name"), LONGEST_NAME) for one in given]
     suffixes = [_suffix(one) for one in given]
     return [
         SeriesIn(data=[_point(row[place]) for row in whole], units=suffix, name=title)
@@ -151,4 +163,4 @@ def _sub_units(given: object) -> list[str]:
 
 def _suffix(units: object) -> str | None:
     """``V``, ``Hz``, ``%``: how a unit of measure is written behind a number."""
-    return text(dict_of(units).get("suffix")) if isinstance(units, dict) else text(units)
+    return text(dict_of(units).get("suffix") if isinstance(units, dict) else units, LONGEST_UNITS)

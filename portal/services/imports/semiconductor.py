@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from portal.errors import BadRequest
-from portal.services.imports.drafts import MOST_RUNS, Draft, Parsed, ProcedureName
+from portal.services.imports.drafts import LONGEST_NAME, LONGEST_UNITS, MOST_RUNS, Draft, Parsed, ProcedureName
 from portal.services.imports.header import batch_number, facts
 from portal.services.imports.limits import Limit, judged
 from portal.services.imports.steps import after
@@ -171,7 +171,7 @@ class Collector:
             sections[section].append(self._measurement(test))
         return [
             PhaseIn(
-                name=section,
+                name=section[:LONGEST_NAME],
                 outcome="FAIL" if any(measurement.outcome == "FAIL" for measurement in measurements) else "PASS",
                 started_at=one.started_at,
                 ended_at=one.ended_at,
@@ -182,10 +182,10 @@ class Collector:
 
     def _measurement(self, test: Test) -> MeasurementIn:
         return MeasurementIn(
-            name=test.name or self.names.get(test.number) or f"Test {test.number}",
+            name=(test.name or self.names.get(test.number) or f"Test {test.number}")[:LONGEST_NAME],
             outcome=test.verdict,
             measured_value=test.value,
-            units=test.units,
+            units=test.units[:LONGEST_UNITS] if test.units is not None else None,
             validators=judged(list(test.limits), test.value, test.verdict),
             docstring=f"Test number {test.number}",
         )

@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
 from portal.errors import BadRequest
-from portal.services.imports.drafts import stored
+from portal.services.imports.drafts import LONGEST_DOCSTRING, LONGEST_NAME, stored
 from portal.services.run_input import MeasurementIn, PhaseIn, SequenceIn, Verdict
 
 Word = Literal["PASS", "FAIL", "SKIP", "ERROR", "TIMEOUT", "ABORTED"]
-DEEPEST = 100
+DEEPEST, LONGEST_PATH = 100, 950
 _WORDS: dict[str, Word] = {
     "passed": "PASS", "pass": "PASS", "p": "PASS", "done": "PASS", "d": "PASS", "completed": "PASS",
     "failed": "FAIL", "fail": "FAIL", "f": "FAIL",
@@ -111,12 +111,16 @@ class _Walk:
             self._add(step, path, started_at, ended_at)
             return ended_at
         own = self._own_path(step.name, path)
+        if own is None:
+            return self.group(step.steps, path, started_at, depth + 1)
         place = len(self._layout.sequences)
         if step.measurements:
             self._add(step, own, started_at, started_at)
         last = self.group(step.steps, own, started_at, depth + 1)
         ended_at = after(started_at, step.duration_s) if step.duration_s is not None else last
-        made = SequenceIn(path=own, name=step.name, outcome=step.outcome, started_at=started_at, ended_at=ended_at)
+        made = SequenceIn(
+            path=own, name=step.name[:LONGEST_NAME], outcome=step.outcome, started_at=started_at, ended_at=ended_at
+        )
         self._layout.sequences.insert(place, made)
         return ended_at
 
@@ -126,20 +130,22 @@ class _Walk:
         self._attempts[path, step.name] += 1
         self._layout.phases.append(
             PhaseIn(
-                name=step.name,
+                name=step.name[:LONGEST_NAME],
                 outcome=cast("Any", outcome),
                 started_at=started_at,
                 ended_at=ended_at,
-                docstring=step.docstring,
+                docstring=step.docstring[:LONGEST_DOCSTRING] if step.docstring is not None else None,
                 measurements=step.measurements,
                 retry_count=attempt,
                 sequence_path=path,
             )
         )
 
-    def _own_path(self, name: str, parent: str | None) -> str:
-        """Unique, and with no slash but those between groups."""
-        start = (f"{parent}/" if parent is not None else "") + (stored(name).replace("/", "_")[:200] or "_")
+    def _own_path(self, name: str, parent: str | None) -> str | None:
+        """Unique, and with no slash but those between groups. None where it would be too long: its steps move up."""
+        start = (f"{parent}/" if parent is not None else "") + (stored(name).replace("/", "_")[:100].strip() or "_")
+        if len(start) > LONGEST_PATH:
+            return None
         path, number = start, 1
         while path in self._paths:
             number += 1

@@ -18,7 +18,7 @@ from typing import Any
 
 from portal.errors import BadRequest
 from portal.services.imports import atml
-from portal.services.imports.drafts import Draft, Parsed, ProcedureName, number_in
+from portal.services.imports.drafts import LONGEST_NAME, LONGEST_UNITS, Draft, Parsed, ProcedureName, number_in
 from portal.services.imports.header import batch_number, facts, file_stem
 from portal.services.imports.limits import compared, judged
 from portal.services.imports.steps import Step, Word, after, lay_out, run_outcome, verdict, word
@@ -131,10 +131,10 @@ def _measurement(name: str, outcome: Word, of: Node, value: Any) -> MeasurementI
     limits = compared(comparison, text if text is not None else low, high)
     found = verdict(outcome)
     return MeasurementIn(
-        name=name,
+        name=name[:LONGEST_NAME],
         outcome=found,
         measured_value=value,
-        units=_value(of, "Units"),
+        units=(_value(of, "Units") or "")[:LONGEST_UNITS] or None,
         validators=judged(limits, value, found),
     )
 

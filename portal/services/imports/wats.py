@@ -14,7 +14,16 @@ import re
 from typing import Any
 
 from portal.errors import BadRequest
-from portal.services.imports.drafts import Draft, Parsed, ProcedureName, number, number_in, text
+from portal.services.imports.drafts import (
+    LONGEST_NAME,
+    LONGEST_UNITS,
+    Draft,
+    Parsed,
+    ProcedureName,
+    number,
+    number_in,
+    text,
+)
 from portal.services.imports.header import batch_number, facts, file_stem
 from portal.services.imports.json_file import Json, dict_of, dicts_of, list_of, read_object
 from portal.services.imports.limits import compared, judged
@@ -96,7 +105,7 @@ def _steps(given: list[Any], depth: int) -> list[Step]:
 
 
 def _step(given: Json, depth: int) -> Step:
-    name = text(given.get("name")) or "(unnamed)"
+    name = text(given.get("name"), LONGEST_NAME) or "(unnamed)"
     outcome = word(text(given.get("status"))) or "ERROR"
     return Step(
         name=name,
@@ -129,10 +138,10 @@ def _measurements(step: str, of_step: Word, given: Json) -> list[MeasurementIn]:
             limits = compared(text(one.get("compOp")) or ("EQ" if kind == "stringMeas" else None), low, high)
             found.append(
                 MeasurementIn(
-                    name=text(one.get("name")) or step,
+                    name=text(one.get("name"), LONGEST_NAME) or step,
                     outcome=outcome,
                     measured_value=value,
-                    units=text(one.get("unit")),
+                    units=text(one.get("unit"), LONGEST_UNITS),
                     validators=judged(limits, value, outcome),
                 )
             )
