@@ -175,6 +175,9 @@ def test_a_named_procedure_is_found_or_made_and_a_station_has_only_its_own(db: D
 
     assert named(cast.dev, procedure_name="pcba  Functional TEST") == cast.procedure.name
     assert named(cast.bench, procedure_name="PCBA functional test") == cast.procedure.name
+    assert named(cast.dev, procedure_name=cast.procedure.id.upper()) == cast.procedure.name
+    assert named(cast.dev, procedure_id="final inspection") == "Final inspection"
+    assert named(cast.dev, procedure_name="With a\nbreak " + "x" * 300).startswith("With a break xxx")
     assert named(cast.dev, procedure_name="Something new") == named(cast.ada, procedure_name="something new")
     assert named(cast.dev, procedure_id=cast.procedure.id, procedure_name="ignored") == cast.procedure.name
     with pytest.raises(NotFound, match="procedure"):

@@ -185,3 +185,13 @@ def test_no_records_take_the_importer_down(order: str, records: Iterable[tuple[t
         assert "not built as such files" not in refused.message  # noqa: PT017
     else:
         assert found
+
+
+def test_a_file_of_more_than_can_be_stored_at_once_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from portal.services.imports import semiconductor
+
+    for limit, words in (("MOST_RUNS", "more than 2 parts"), ("MOST_TESTS", "more than 2 tests")):
+        with monkeypatch.context() as patch:
+            patch.setattr(semiconductor, limit, 2)
+            with pytest.raises(BadRequest, match=words):
+                parse("STDF", a_lot("<"))

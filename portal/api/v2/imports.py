@@ -97,7 +97,7 @@ def structured(body: StructuredIn) -> StructuredOut:
 
 @api.post(
     "/api/v2/imports/tabular", "imports.tabular", body=TabularIn, answer=TabularOut, needs=Permission.RECORD,
-    errors=(404, 413, 422),
+    errors=(404, 409, 413, 422),
 )  # fmt: skip
 def tabular(body: TabularIn) -> TabularOut:
     """Read an uploaded table (CSV) into runs.

@@ -13,7 +13,8 @@ from portal.errors import BadRequest
 from portal.services.run_input import RunIn
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MOST_RUNS = 5000  # of one file, which is stored in one transaction
+# Of one file, which is stored in one transaction: on SQLite all other writers wait for it, stations among them.
+MOST_RUNS = 2000
 LARGEST_INT = 2**31 - 1
 # What is longer is cut and not refused: nobody can be asked to write a report of last year anew.
 LONGEST_NAME, LONGEST_UNITS, LONGEST_DOCSTRING, LONGEST_EXPRESSION = 1000, 200, 100_000, 10_000

@@ -20,27 +20,25 @@ if TYPE_CHECKING:
 def take_procedure(db: Db, actor: Actor, wanted: ProcedureName) -> str:
     """The id of the named procedure; inside the write transaction of whoever may store runs.
 
-    An id or identifier wins over a name. A name that no procedure has makes one, for people; a station finds only what
-    is linked to it. Whether a given id exists is for `create_run` to say. Raises `BadRequest` when nothing is named;
-    `NotFound`; `Forbidden`.
+    ``ref`` wins over ``name``; either may be an id, an identifier or a name. A ``name`` that no procedure has makes
+    one, for people; a station finds only what is linked to it. Whether a given id exists is for `create_run` to say.
+    Raises `BadRequest` when nothing is named; `NotFound`; `Forbidden`.
     """
-    if wanted.ref is None and wanted.name is None:
+    given = wanted.ref or wanted.name
+    if given is None:
         raise BadRequest("The file names no procedure: it needs its procedure_id, or its name.", "procedure_id")
-    if wanted.ref is not None and is_id(wanted.ref):
-        return wanted.ref.lower()
+    if is_id(given):
+        return given.lower()
     db.serialise("procedures")
     known = _known(db, actor)
-    if wanted.ref is not None:
-        found = _by_identifier(known, wanted.ref)
-    else:
-        found = _by_name(known, wanted.name or "") or _by_identifier(known, wanted.name or "")
+    found = _by_identifier(known, given) or _by_name(known, given)
     if found is not None:
         return found.id
     if actor.is_station:
         raise Forbidden("This station is not authorized to create runs of this procedure: link it to the station.")
-    if wanted.name is None or wanted.ref is not None:
-        raise NotFound(f"procedure: nothing has the identifier {(wanted.ref or '')[:60]!r}")
-    return create_procedure(db, actor, " ".join(wanted.name.split())[:LONGEST_NAME]).id
+    if wanted.ref is not None:
+        raise NotFound(f"procedure: nothing has the identifier {given[:60]!r}")
+    return create_procedure(db, actor, _tidy(given)).id
 
 
 def _known(db: Db, actor: Actor) -> list[Procedure]:
@@ -55,5 +53,10 @@ def _by_identifier(known: list[Procedure], identifier: str) -> Procedure | None:
 
 
 def _by_name(known: list[Procedure], name: str) -> Procedure | None:
-    key = same(" ".join(name.split())[:LONGEST_NAME])
-    return next((one for one in known if same(" ".join(one.name.split())) == key), None)
+    key = same(_tidy(name))
+    return next((one for one in known if same(_tidy(one.name)) == key), None)
+
+
+def _tidy(name: str) -> str:
+    """A name that can be a procedure's: files have line breaks in theirs, and more letters than anybody reads."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())[:LONGEST_NAME].strip()

@@ -24,6 +24,7 @@ from portal.services.run_input import MeasurementIn, PhaseIn, Verdict
 
 Site = tuple[int, int]  # head, and site on it
 TESTS = "Tests"
+MOST_TESTS = 200_000  # of all parts together, for the same reason as `MOST_RUNS`
 _COUNTED = re.compile(r"\d{0,6}")
 
 
@@ -89,7 +90,7 @@ class Collector:
         self.lot = Lot()
         self.wafer: str | None = None
         self.names: dict[int, str] = {}  # of tests, by number, as the summary at the end of the file has them
-        self._section = TESTS
+        self._section, self._tests = TESTS, 0
         self._open: dict[Site, list[tuple[str, Test]]] = {}
         self._free_at: dict[Site, datetime] = {}
         self._finished: list[_Finished] = []
@@ -107,9 +108,12 @@ class Collector:
         self._open[site] = []
 
     def test(self, site: Site, test: Test) -> None:
-        """A test of the part on the site; one of no part is of nothing."""
+        """A test of the part on the site; one of no part is of nothing. Raises `BadRequest`."""
         if site in self._open:
             self._open[site].append((self._section, test))
+            self._tests += 1
+            if self._tests > MOST_TESTS:
+                raise BadRequest(f"The file holds more than {MOST_TESTS} tests: that many are read from one file.")
 
     def end(self, site: Site, part: Part) -> None:
         """The part on the site is done. Raises `BadRequest`."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import structlog
 from sqlalchemy import select
 
 from portal.errors import PortalError
@@ -21,6 +22,9 @@ from portal.services.imports.upload import read_upload
 
 if TYPE_CHECKING:
     from portal.database import Db
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ def _import_or_error(db: Db, actor: Actor, item: ImportItem, *, allow_duplicate:
         return import_file(db, actor, item, allow_duplicate=allow_duplicate)
     except PortalError as error:
         return ImportResult(item.upload_id, error=error.message)
+    except Exception:  # the files before it are stored and must be told of, and those after it be read
+        log.exception("import_failed", upload_id=item.upload_id, importer=item.importer)
+        return ImportResult(item.upload_id, error="The portal failed on this file. Nothing of it was stored.")
 
 
 def _earlier(db: Db, sha256: str) -> list[str]:

@@ -14,7 +14,7 @@ from functools import cached_property
 from portal.errors import BadRequest
 from portal.services.imports.drafts import stored
 
-MOST_ROWS, MOST_COLUMNS = 200_000, 2_000
+MOST_ROWS, MOST_COLUMNS, MOST_CELLS = 200_000, 2_000, 5_000_000
 _SEPARATORS = ",;\t|"
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -63,12 +63,14 @@ def read_table(content: bytes) -> Table:
         text = text.partition("\n")[2]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     records: list[Row] = []
+    count = 0
     try:
         for number, cells in enumerate(reader, 1):
             if any(cell.strip() for cell in cells):
                 records.append(Row(number, [cell.strip() for cell in cells]))
-            if len(records) > MOST_ROWS:
-                raise BadRequest(f"The file has more than {MOST_ROWS} rows: split it.")
+            count += len(cells)
+            if len(records) > MOST_ROWS or count > MOST_CELLS:
+                raise BadRequest(f"The file has more than {MOST_ROWS} rows or {MOST_CELLS} cells: split it.")
     except csv.Error as error:
         raise BadRequest(f"The file is not a table, at line {reader.line_num}: {error}.") from error
     if len(records) < 2:

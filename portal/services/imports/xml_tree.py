@@ -13,10 +13,11 @@ from portal.errors import BadRequest
 from portal.services.imports.drafts import stored
 
 DEEPEST = 150  # levels; what real test systems write has a few dozen
+MOST_ELEMENTS = 1_000_000  # a report of some thousand steps has some hundred thousand
 _SPACE = " "
 
 
-@dataclass
+@dataclass(slots=True)
 class Node:
     """An element."""
 
@@ -66,6 +67,7 @@ class _Builder:
     def __init__(self) -> None:
         self._open: list[Node] = []
         self._root: Node | None = None
+        self._count = 0
 
     def read(self, content: bytes) -> Node:
         parser = expat.ParserCreate(namespace_separator=_SPACE)
@@ -93,6 +95,9 @@ class _Builder:
         else:
             self._root = node
         self._open.append(node)
+        self._count += 1
+        if self._count > MOST_ELEMENTS:
+            raise BadRequest(f"The file has more than {MOST_ELEMENTS} elements: split it.")
         if len(self._open) > DEEPEST:
             raise BadRequest(f"The file is more than {DEEPEST} levels deep, which no test report is.")
 
