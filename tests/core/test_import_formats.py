@@ -17,7 +17,9 @@ from portal.errors import BadRequest
 from portal.services.imports.drafts import Parsed
 from portal.services.imports.formats import READERS, Importer, parse
 from portal.services.imports.limits import compared
+from portal.services.imports.steps import Step, lay_out
 from portal.services.run_input import MeasurementIn, RunIn
+from tests.cast import NOON
 
 SAMPLES = Path(__file__).parent / "import_samples"
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -265,6 +267,35 @@ def with_refusals(act: Callable[[], object]) -> None:
         act()
     except BadRequest as error:
         assert error.message.endswith(".")  # noqa: PT017
+
+
+def test_groups_of_one_name_are_kept_apart_and_the_deepest_move_up() -> None:
+    leaf = Step("leaf", "PASS", duration_s=1)
+    twins = [Step("a/b ", "PASS", steps=[leaf]), Step("a/b", "FAIL", steps=[leaf, leaf])]
+    deep = leaf
+    for _ in range(60):
+        deep = Step("x" * 90, "PASS", steps=[deep])
+
+    apart, nested = (lay_out(steps, NOON) for steps in (twins, [deep]))
+
+    assert [(one.path, one.outcome) for one in apart.sequences] == [("a_b", "PASS"), ("a_b (2)", "FAIL")]
+    assert [(one.sequence_path, one.retry_count) for one in apart.phases] == [
+        ("a_b", 0),
+        ("a_b (2)", 0),
+        ("a_b (2)", 1),
+    ]
+    assert apart.ended_at == NOON + timedelta(seconds=3)
+    assert [len(one.path) for one in nested.sequences][-1] <= 1000
+    assert nested.phases[0].sequence_path == nested.sequences[-1].path
+    with pytest.raises(BadRequest, match="levels deep"):
+        lay_out([deep_step(200)], NOON)
+
+
+def deep_step(depth: int) -> Step:
+    found = Step("leaf", "PASS")
+    for _ in range(depth):
+        found = Step("g", "PASS", steps=[found])
+    return found
 
 
 @pytest.mark.parametrize(

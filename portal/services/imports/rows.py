@@ -9,6 +9,7 @@ again with another start is another attempt; in a wide table each row of a phase
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -58,6 +59,7 @@ class _Run:
     metadata: dict[str, Any]
     unit_metadata: dict[str, Any]
     phases: dict[tuple[str, object], _Phase] = field(default_factory=dict)
+    attempts: Counter[str] = field(default_factory=Counter)
 
 
 def read_runs(table: Table, mapping: Mapping) -> list[dict[str, Any]]:
@@ -165,8 +167,8 @@ class _Reader:
         is_one_each = isinstance(self._mapping.measurements, Long)
         attempt_key = (started.text if started is not None else None) if is_one_each else row.number
         if (name, attempt_key) not in run.phases:
-            earlier = sum(one.name == name for one in run.phases.values())
-            run.phases[name, attempt_key] = _Phase(name, earlier)
+            run.phases[name, attempt_key] = _Phase(name, run.attempts[name])
+            run.attempts[name] += 1
         phase = run.phases[name, attempt_key]
         if given is None or self._at(row, given.nameColumn).text != name:
             return phase  # the row's times and outcome are those of another phase

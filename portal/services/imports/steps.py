@@ -93,7 +93,7 @@ class _Walk:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._attempts: Counter[tuple[str | None, str]] = Counter()
-        self._paths: set[str] = set()
+        self._groups: dict[str, int] = {}  # by path: how many of that name there are beside it
 
     def group(self, steps: list[Step], path: str | None, at: datetime, depth: int) -> datetime:
         """Lays the steps out from this instant on. Returns when the last one ended."""
@@ -112,16 +112,17 @@ class _Walk:
             return ended_at
         own = self._own_path(step.name, path)
         if own is None:
+            if step.measurements:
+                self._add(step, path, started_at, started_at)
             return self.group(step.steps, path, started_at, depth + 1)
         place = len(self._layout.sequences)
+        made = SequenceIn(path=own, name=step.name[:LONGEST_NAME], outcome=step.outcome, started_at=started_at)
+        self._layout.sequences.append(made)
         if step.measurements:
             self._add(step, own, started_at, started_at)
         last = self.group(step.steps, own, started_at, depth + 1)
         ended_at = after(started_at, step.duration_s) if step.duration_s is not None else last
-        made = SequenceIn(
-            path=own, name=step.name[:LONGEST_NAME], outcome=step.outcome, started_at=started_at, ended_at=ended_at
-        )
-        self._layout.sequences.insert(place, made)
+        self._layout.sequences[place] = made.model_copy(update={"ended_at": ended_at})
         return ended_at
 
     def _add(self, step: Step, path: str | None, started_at: datetime, ended_at: datetime) -> None:
@@ -146,9 +147,9 @@ class _Walk:
         start = (f"{parent}/" if parent is not None else "") + (stored(name).replace("/", "_")[:100].strip() or "_")
         if len(start) > LONGEST_PATH:
             return None
-        path, number = start, 1
-        while path in self._paths:
-            number += 1
-            path = f"{start} ({number})"
-        self._paths.add(path)
+        path = start
+        while path in self._groups:
+            self._groups[start] += 1
+            path = f"{start} ({self._groups[start]})"
+        self._groups[path] = 1
         return path

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,13 +47,17 @@ class Table:
         if place is None:
             known = ", ".join(map(repr, self.columns[:50]))
             raise BadRequest(f"The file has no column {column[:100]!r}. Its columns are: {known}.", "mapping")
-        if self.columns.count(wanted) > 1:
+        if wanted in self._repeated:
             raise BadRequest(f"The file has several columns {wanted!r}: give each a name of its own.", "mapping")
         return place
 
     @cached_property
     def _places(self) -> dict[str, int]:
         return {name: place for place, name in enumerate(self.columns)}
+
+    @cached_property
+    def _repeated(self) -> set[str]:
+        return {name for name, count in Counter(self.columns).items() if count > 1}
 
 
 def read_table(content: bytes) -> Table:
