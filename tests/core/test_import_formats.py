@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal.errors import BadRequest
@@ -21,6 +21,7 @@ from portal.services.imports.steps import Step, lay_out
 from portal.services.run_input import MeasurementIn, RunIn
 from tests.cast import NOON
 
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 SAMPLES = Path(__file__).parent / "import_samples"
 NOBODY = "00000000-0000-0000-0000-000000000000"
 FILES: dict[Importer, str] = {
@@ -217,11 +218,13 @@ def test_nothing_is_no_report(importer: Importer) -> None:
         assert refused.value.message.endswith(".")
 
 
+@PATIENT
 @given(st.sampled_from(list(READERS)), st.binary(max_size=300))
 def test_no_bytes_take_an_importer_down(importer: Importer, content: bytes) -> None:
     read_or_refused(READERS[importer], content)
 
 
+@PATIENT
 @given(st.sampled_from(list(FILES)), st.randoms(use_true_random=False), st.integers(1, 30))
 def test_no_damage_to_a_file_takes_an_importer_down(importer: Importer, dice: random.Random, times: int) -> None:
     content = bytearray(sample(importer))
@@ -244,6 +247,7 @@ TREES = st.recursive(
 )
 
 
+@PATIENT
 @given(TREES)
 def test_no_tree_of_steps_is_too_odd(root: Any) -> None:
     report = {"type": "T", "sn": "S", "result": "P", "start": "2024-01-15T11:30:00Z", "root": root}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openhtf.util.validators import InRange, WithinPercent
 
@@ -24,6 +24,7 @@ from portal.services.runs import show_run
 from tests.cast import Cast
 from tests.core.uploading import uploaded
 
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 PROGRAM = Path(__file__).parent / "import_samples" / "openhtf_program.py"
 
 
@@ -187,6 +188,7 @@ def test_a_named_procedure_is_found_or_made_and_a_station_has_only_its_own(db: D
             named(cast.bench, **refused)
 
 
+@PATIENT
 @given(st.lists(st.integers(-100, 100) | st.floats(-1e9, 1e9), min_size=4, max_size=4, unique=True))
 def test_limits_that_openhtf_writes_are_read_back(bounds: list[float]) -> None:
     low, inner_low, inner_high, high = sorted(bounds)
@@ -211,6 +213,7 @@ def test_limits_that_openhtf_writes_are_read_back(bounds: list[float]) -> None:
     assert (equal.operator, equal.expected_value, equal.outcome) == ("==", low, "FAIL")
 
 
+@PATIENT
 @given(st.floats(-1e6, 1e6), st.floats(1, 90), st.none() | st.floats(0.01, 0.5))
 def test_limits_in_percent_are_those_of_openhtf(expected: float, percent: float, marginal: float | None) -> None:
     validator = WithinPercent(expected, percent, marginal)
@@ -222,6 +225,7 @@ def test_limits_in_percent_are_those_of_openhtf(expected: float, percent: float,
     assert [one.expected_value for one in read] == pytest.approx(bounds)
 
 
+@PATIENT
 @given(
     st.lists(st.text() | st.from_regex(r"(-?\d+|x|Marginal:\d+)( <= (\d+|x|Marginal:\d+)){0,5}")),
     st.none() | st.floats(),
@@ -264,11 +268,13 @@ MEASUREMENTS = st.dictionaries(
 PHASES = st.dictionaries(st.sampled_from(["name", "outcome", "attachments", "start_time_millis", "codeinfo"]), ANYTHING)
 
 
+@PATIENT
 @given(st.binary(max_size=200))
 def test_no_bytes_are_too_odd_to_be_refused_in_a_sentence(content: bytes) -> None:
     read_or_refused(content)
 
 
+@PATIENT
 @given(ANYTHING, PHASES, MEASUREMENTS)
 def test_no_record_is_too_odd_to_be_refused_in_a_sentence(anything: Any, one: Any, measurements: Any) -> None:
     for odd in (

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal.errors import BadRequest
 from portal.services.imports.formats import parse
 from portal.services.run_input import RunIn
 
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 NOBODY = "00000000-0000-0000-0000-000000000000"
 START = datetime(2024, 3, 1, 6, 0, tzinfo=UTC)
 
@@ -171,6 +172,7 @@ RECORDS = st.lists(
 )
 
 
+@PATIENT
 @given(st.sampled_from("<>"), RECORDS)
 def test_no_records_take_the_importer_down(order: str, records: Iterable[tuple[tuple[int, int], bytes]]) -> None:
     writer = start(order)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -23,6 +23,7 @@ from portal.services.runs import show_run
 from tests.cast import Cast
 from tests.core.uploading import uploaded
 
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 NOBODY = "00000000-0000-0000-0000-000000000000"
 FIELDS = {
     "serial_number": {"column": "SN"},
@@ -271,6 +272,7 @@ def test_stations_import_for_their_procedures_only_and_nobody_into_nothing(db: D
 CELLS = st.text(max_size=8) | st.sampled_from(["A1", "good", "2026-01-02T10:00:00Z", "1700000000", "5,1", "9e999"])
 
 
+@PATIENT
 @given(st.binary(max_size=200) | st.lists(st.lists(CELLS, min_size=4, max_size=7)).map(
     lambda rows: "\n".join(["SN,Result,Start,End,What,Value,Low", *(",".join(row) for row in rows)]).encode()
 ))  # fmt: skip
