@@ -24,7 +24,7 @@ from portal.services.run_input import MeasurementIn, PhaseIn, Verdict
 
 Site = tuple[int, int]  # head, and site on it
 TESTS = "Tests"
-MOST_TESTS = 200_000  # of all parts together, for the same reason as `MOST_RUNS`
+MOST_TESTS = 100_000  # of all parts together, for the same reason as `MOST_RUNS`
 _COUNTED = re.compile(r"\d{0,6}")
 
 
