@@ -77,6 +77,18 @@ class Db:
                 log.exception("after_commit_failed")
 
     @contextlib.contextmanager
+    def part(self) -> Iterator[Session]:
+        """A write transaction, or a part of one that may fail on its own: whoever catches that keeps all the rest."""
+        with self.write():
+            known = len(self._after)
+            try:
+                with self.session.begin_nested():
+                    yield self.session
+            except BaseException:
+                del self._after[known:]
+                raise
+
+    @contextlib.contextmanager
     def _transaction(self, connection: Connection | None) -> Iterator[None]:
         self.session.write_through(connection)
         self._begin()

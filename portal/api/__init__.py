@@ -11,6 +11,7 @@ from portal.api.uploads import api as uploads
 from portal.api.v2.audit import api as audit
 from portal.api.v2.batches import api as batches
 from portal.api.v2.deployments import api as deployments
+from portal.api.v2.imports import api as imports
 from portal.api.v2.links import api as links
 from portal.api.v2.parts import api as parts
 from portal.api.v2.presence import api as presence
@@ -25,7 +26,7 @@ from portal.api.v2.whoami import api as whoami
 
 # Every operation of the interface, in the order of the reference.
 AREAS = (
-    procedures, versions, runs, units, parts, revisions, batches, stations, links, presence, users, whoami,
+    procedures, versions, runs, units, parts, revisions, batches, stations, links, presence, users, whoami, imports,
     deployments, audit,
 )  # fmt: skip
 
