@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from portal.api import errors, operations, paths
+from portal.api import errors, openapi, operations, paths
 from portal.api.health import api as health
 from portal.api.station import api as station
 from portal.api.uploads import api as uploads
@@ -25,3 +25,4 @@ def register(app: Flask) -> None:
     for area in (health, station, uploads):
         app.register_blueprint(area)
     operations.register(app, AREAS)
+    openapi.register(app)
