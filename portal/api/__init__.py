@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from portal.api import errors, openapi, operations, paths
+from portal.api import calls, errors, openapi, operations, paths
 from portal.api.health import api as health
 from portal.api.station import api as station
 from portal.api.uploads import api as uploads
@@ -26,3 +26,4 @@ def register(app: Flask) -> None:
         app.register_blueprint(area)
     operations.register(app, AREAS)
     openapi.register(app)
+    calls.register(app)

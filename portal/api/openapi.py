@@ -131,7 +131,7 @@ def document(operations: Iterable[Operation], server: str) -> Json:
             "title": "Stationmaster",
             "version": stationmaster.__version__,
             "summary": "Records of hardware tests: runs, units, parts, procedures, stations.",
-            "description": "Paths, shapes and codes follow the public v2 interface, so that its clients work as they are. "
+            "description": "Paths, shapes and codes follow the public v2 interface: its clients work as they are. "
             "Operations marked `x-stationmaster` are ours. Times are ISO 8601; one without a zone is UTC.",
         },
         "servers": [{"url": server, "description": "This portal."}],

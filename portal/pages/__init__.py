@@ -13,6 +13,7 @@ from portal.pages import (
     limits,
     overview,
     procedures,
+    reference,
     runs,
     security,
     sign_in,
@@ -20,7 +21,7 @@ from portal.pages import (
     units,
 )
 
-AREAS = (overview, stations, enrolment, procedures, runs, units, attachments)
+AREAS = (overview, stations, enrolment, procedures, runs, units, attachments, reference)
 
 
 def register(app: Flask) -> None:
