@@ -75,6 +75,8 @@ VALUES: dict[str, Any] = {
     "progress": 0.5,
     "reason": "PLANNED",
     "retry_count": 0,
+    "run_passed": True,
+    "step_passed": True,
     "revision_number": "C",
     "revision_numbers": ["C"],
     "search_query": "PCBA",

@@ -26,6 +26,7 @@ api = Blueprint("openapi", __name__)
 Json = dict[str, Any]
 
 PREFIX = "#/components/schemas/"
+V1 = "/api/v1/"  # the older interface, with errors of its own shape
 OURS = "Of Stationmaster: not part of the published interface."
 WORDS = {
     400: "An id, a query or a body that cannot be read or does not hold.",
@@ -38,7 +39,9 @@ WORDS = {
     415: "The body is not JSON, or compressed in a way that is not read.",
     422: "What was given can be read, and does not hold.",
     429: "Too many requests: wait for Retry-After.",
+    416: "The file is shorter than where that range begins.",
     500: "Our fault: the answer's number is in the portal's log.",
+    502: "The storage of files does not answer. Nothing was changed.",
     503: "The database is busy or cannot be reached. Nothing was changed.",
 }
 ERROR: Json = {
@@ -66,6 +69,20 @@ ERROR: Json = {
             },
         },
         "request_id": {"type": "string", "description": "With 500: the number of the entry in the portal's log."},
+    },
+}
+ERROR_V1: Json = {
+    "type": "object",
+    "title": "ErrorV1",
+    "description": "What every refusal of the older interface looks like.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "description": "What happened.",
+            "required": ["message"],
+            "properties": {"message": {"type": "string", "description": "What happened, in a sentence for people."}},
+        }
     },
 }
 HEADERS: Json = {
@@ -143,8 +160,10 @@ def document(operations: Iterable[Operation], server: str) -> Json:
                 "key": {"type": "http", "scheme": "bearer", "description": "A person's key, or a station's."}
             },
             "schemas": {name: schema for name, schema in schemas.components.items() if name not in schemas.queries}
-            | {"Error": ERROR},
-            "responses": {str(status): _refusal(status) for status in WORDS},
+            | {"Error": ERROR, "ErrorV1": ERROR_V1},
+            "responses": {
+                _response_name(status, path): _refusal(status, path) for status in WORDS for path in ("", V1)
+            },
         },
     }
 
@@ -175,7 +194,10 @@ def _operation(one: Operation, schemas: Schemas) -> Json:
         "description": "\n\n".join(filter(None, words)),
         "parameters": [*_path_parameters(one, of), *_query_parameters(one, schemas), *_header_parameters(one)],
         "responses": {"200": done}
-        | {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses(one)},
+        | {
+            str(status): {"$ref": f"#/components/responses/{_response_name(status, one.path)}"}
+            for status in statuses(one)
+        },
     }
     if one.body is not None:
         body = schemas.of(one, "body")
@@ -244,7 +266,11 @@ def statuses(one: Operation) -> list[int]:
     return sorted(found)
 
 
-def _refusal(status: int) -> Json:
+def _response_name(status: int, path: str) -> str:
+    return f"v1-{status}" if path.startswith(V1) else str(status)
+
+
+def _refusal(status: int, path: str) -> Json:
     code = HTTPStatus(status).name
     shown: Json = {"message": WORDS[status], "code": {413: "PAYLOAD_TOO_LARGE"}.get(status, code)}
     if status in (400, 422):
@@ -252,9 +278,12 @@ def _refusal(status: int) -> Json:
         shown["issues"] = [{"message": "serial_number: Field required", "path": ["serial_number"]}]
     if status == 500:
         shown["request_id"] = "4c1f6a0b9d2e"
+    schema = "Error"
+    if path.startswith(V1):
+        schema, shown = "ErrorV1", {"error": {"message": shown["message"]}}
     found: Json = {
         "description": WORDS[status],
-        "content": {"application/json": {"schema": {"$ref": PREFIX + "Error"}, "example": shown}},
+        "content": {"application/json": {"schema": {"$ref": PREFIX + schema}, "example": shown}},
     }
     names = {401: ["WWW-Authenticate"], 429: ["Retry-After"]}.get(status, [])
     return found | ({"headers": {name: HEADERS[name] for name in names}} if names else {})

@@ -87,11 +87,11 @@ def _list(value: Any) -> Any:
 
 Instant = Annotated[datetime, AfterValidator(_instant)]
 Value = Annotated[Any, AfterValidator(json_value)]
-Limit = Annotated[float | None, AfterValidator(json_value)]  # 1e999 is JSON, and an infinity in Python
 Units = Annotated[str | None, BeforeValidator(_joined)]
 Outcome = Literal["PASS", "FAIL", "ERROR", "TIMEOUT", "ABORTED"]
 Verdict = Literal["PASS", "FAIL", "UNSET"]
 Finite32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Limit = Annotated[float | None, AfterValidator(json_value)]  # 1e999 is JSON, and an infinity in Python
 
 
 class In(BaseModel):
