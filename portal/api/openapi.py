@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, request
-from pydantic import TypeAdapter
 
 import stationmaster
 from portal.api.examples import example_of
-from portal.api.field_words import tidy, word_for
+from portal.api.field_words import word_for
+from portal.api.openapi_refusals import ERROR, ERROR_V1, HEADERS, V1, WORDS, refusal, response_name, statuses
+from portal.api.openapi_schemas import Schemas
 from portal.api.operations import Operation, is_id
 from portal.services.actors import BY_ROLE, OF_STATIONS, Role
 from portal.web import portal
@@ -25,71 +25,7 @@ from portal.web import portal
 api = Blueprint("openapi", __name__)
 Json = dict[str, Any]
 
-PREFIX = "#/components/schemas/"
-V1 = "/api/v1/"  # the older interface, with errors of its own shape
 OURS = "Of Stationmaster: not part of the published interface."
-WORDS = {
-    400: "An id, a query or a body that cannot be read or does not hold.",
-    401: "No key, or one that is not valid.",
-    403: "The key is valid, and may not do this.",
-    404: "There is no such thing.",
-    409: "It does not go together with what is there, or the Idempotency-Key was used for another request.",
-    412: "It has changed since the given ETag. Nothing was changed.",
-    413: "The body is larger than this portal accepts.",
-    415: "The body is not JSON, or compressed in a way that is not read.",
-    422: "What was given can be read, and does not hold.",
-    429: "Too many requests: wait for Retry-After.",
-    416: "The file is shorter than where that range begins.",
-    500: "Our fault: the answer's number is in the portal's log.",
-    502: "The storage of files does not answer. Nothing was changed.",
-    503: "The database is busy or cannot be reached. Nothing was changed.",
-}
-ERROR: Json = {
-    "type": "object",
-    "title": "Error",
-    "description": "What every refusal looks like.",
-    "required": ["message", "code"],
-    "properties": {
-        "message": {"type": "string", "description": "What happened, in a sentence for people."},
-        "code": {"type": "string", "description": "What happened, in a word for programs."},
-        "issues": {
-            "type": "array",
-            "description": "What exactly is wrong, one for each wrong field.",
-            "items": {
-                "type": "object",
-                "required": ["message", "path"],
-                "properties": {
-                    "message": {"type": "string", "description": "What is wrong with the field."},
-                    "path": {
-                        "type": "array",
-                        "description": "The way to the field: names, and positions in lists.",
-                        "items": {"type": ["string", "integer"]},
-                    },
-                },
-            },
-        },
-        "request_id": {"type": "string", "description": "With 500: the number of the entry in the portal's log."},
-    },
-}
-ERROR_V1: Json = {
-    "type": "object",
-    "title": "ErrorV1",
-    "description": "What every refusal of the older interface looks like.",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "description": "What happened.",
-            "required": ["message"],
-            "properties": {"message": {"type": "string", "description": "What happened, in a sentence for people."}},
-        }
-    },
-}
-HEADERS: Json = {
-    "ETag": {"description": "Of this state of it, for If-Match.", "schema": {"type": "string"}},
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
-    "WWW-Authenticate": {"description": "How to say who you are: Bearer.", "schema": {"type": "string"}},
-}
 IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -161,9 +97,7 @@ def document(operations: Iterable[Operation], server: str) -> Json:
             },
             "schemas": {name: schema for name, schema in schemas.components.items() if name not in schemas.queries}
             | {"Error": ERROR, "ErrorV1": ERROR_V1},
-            "responses": {
-                _response_name(status, path): _refusal(status, path) for status in WORDS for path in ("", V1)
-            },
+            "responses": {response_name(status, path): refusal(status, path) for status in WORDS for path in ("", V1)},
         },
     }
 
@@ -195,7 +129,7 @@ def _operation(one: Operation, schemas: Schemas) -> Json:
         "parameters": [*_path_parameters(one, of), *_query_parameters(one, schemas), *_header_parameters(one)],
         "responses": {"200": done}
         | {
-            str(status): {"$ref": f"#/components/responses/{_response_name(status, one.path)}"}
+            str(status): {"$ref": f"#/components/responses/{response_name(status, one.path)}"}
             for status in statuses(one)
         },
     }
@@ -248,89 +182,3 @@ def _query_parameters(one: Operation, schemas: Schemas) -> list[Json]:
 
 def _header_parameters(one: Operation) -> list[Json]:
     return [IDEMPOTENCY_KEY] * (one.method == "POST") + [IF_MATCH] * one.takes_if_match
-
-
-def statuses(one: Operation) -> list[int]:
-    """The refusals that the operation can give."""
-    found = {401, 403, 429, 500, 503, *one.errors}
-    if one.parameters or one.query is not None or one.method == "POST":
-        found |= {400}
-    if one.parameters:
-        found |= {404}
-    if one.method == "POST":
-        found |= {409}
-    if one.body is not None:
-        found |= {400, 413, 415}
-    if one.takes_if_match:
-        found |= {412}
-    return sorted(found)
-
-
-def _response_name(status: int, path: str) -> str:
-    return f"v1-{status}" if path.startswith(V1) else str(status)
-
-
-def _refusal(status: int, path: str) -> Json:
-    code = HTTPStatus(status).name
-    shown: Json = {"message": WORDS[status], "code": {413: "PAYLOAD_TOO_LARGE"}.get(status, code)}
-    if status in (400, 422):
-        shown = {"message": "serial_number: Field required", "code": shown["code"]}
-        shown["issues"] = [{"message": "serial_number: Field required", "path": ["serial_number"]}]
-    if status == 500:
-        shown["request_id"] = "4c1f6a0b9d2e"
-    schema = "Error"
-    if path.startswith(V1):
-        schema, shown = "ErrorV1", {"error": {"message": shown["message"]}}
-    found: Json = {
-        "description": WORDS[status],
-        "content": {"application/json": {"schema": {"$ref": PREFIX + schema}, "example": shown}},
-    }
-    names = {401: ["WWW-Authenticate"], 429: ["Retry-After"]}.get(status, [])
-    return found | ({"headers": {name: HEADERS[name] for name in names}} if names else {})
-
-
-class Schemas:
-    """The schema of each operation's answer, body and query, and the components they refer to."""
-
-    def __init__(self, operations: Iterable[Operation]) -> None:
-        inputs: list[tuple[tuple[str, str], Any, TypeAdapter[Any]]] = []
-        for one in operations:
-            inputs.append(((one.name, "answer"), "serialization", one.adapter))
-            for kind, model in (("body", one.body), ("query", one.query)):
-                if model is not None:
-                    inputs.append(((one.name, kind), "validation", TypeAdapter(model)))
-        made, whole = TypeAdapter.json_schemas(inputs, ref_template="#/components/schemas/{model}")
-        self.queries = {
-            _short(made[key, "validation"]["$ref"].removeprefix(PREFIX)) for key, _, _ in inputs if key[1] == "query"
-        }
-        self._made = {key: made[key, mode] for key, mode, _ in inputs}
-        self.components: Json = {
-            _short(name): _renamed(tidy(schema, name, is_query=_short(name) in self.queries))
-            for name, schema in whole.get("$defs", {}).items()
-        }
-
-    def of(self, one: Operation, kind: str) -> Json:
-        """The schema, mostly a reference."""
-        found: Json = _renamed(tidy(self._made[one.name, kind]))
-        return found
-
-    def whole(self, one: Operation, kind: str) -> Json:
-        """The schema itself."""
-        found = self.of(one, kind)
-        name = found.get("$ref", "").removeprefix(PREFIX)
-        return self.components[name] if name else found
-
-
-def _short(name: str) -> str:
-    """Two schemas of one name come out with their whole module in front: ``portal__api__v2__units__Entry``."""
-    *modules, last = name.split("__")
-    return f"{modules[-1]}.{last}" if modules else name
-
-
-def _renamed(schema: Any) -> Any:
-    if isinstance(schema, dict):
-        return {
-            key: PREFIX + _short(value.removeprefix(PREFIX)) if key == "$ref" else _renamed(value)
-            for key, value in schema.items()
-        }
-    return [_renamed(one) for one in schema] if isinstance(schema, list) else schema
