@@ -25,9 +25,16 @@ class Schemas:
                 if model is not None:
                     inputs.append(((one.name, kind), "validation", TypeAdapter(model)))
         made, whole = TypeAdapter.json_schemas(inputs, ref_template="#/components/schemas/{model}")
-        self.queries = {
-            _short(made[key, "validation"]["$ref"].removeprefix(PREFIX)) for key, _, _ in inputs if key[1] == "query"
+        referred = {
+            kind: {
+                _short(made[key, mode].get("$ref", "").removeprefix(PREFIX))
+                for key, mode, _ in inputs
+                if key[1] == kind
+            }
+            for kind in ("answer", "body", "query")
         }
+        # A query is told parameter by parameter, unless the same model is a body elsewhere.
+        self.queries = referred["query"] - referred["body"]
         self._made = {key: made[key, mode] for key, mode, _ in inputs}
         self.components: Json = {
             _short(name): _renamed(tidy(schema, name, is_query=_short(name) in self.queries))
