@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Iterable
 from functools import cache
@@ -77,7 +78,11 @@ def read_query(model: type[T]) -> T:
         if any("\0" in value for value in filled):
             raise BadRequest(f"{name}: holds a NUL character, which nothing can hold.", name)
         given[name] = filled if name in lists else filled[-1]
-    return read(model, given)
+    found = read(model, given)
+    for name, value in found:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BadRequest(f"{name}: must be a finite number.", name)
+    return found
 
 
 def read(model: type[T], given: Any) -> T:

@@ -18,7 +18,10 @@ import httpx
 import pytest
 from flask import Flask
 
+from portal.api.bodies import read_query
 from portal.database import Database
+from portal.errors import BadRequest
+from portal.services.run_input import In
 from portal.settings import load_settings
 from tests.cast import Cast, gather, keys, record
 
@@ -172,6 +175,15 @@ def test_a_limit_that_no_float_holds_is_none(served: Served) -> None:
     status, _ = served.post(huge.replace(b'"lower_limit": 5', b'"lower_limit": 1e999'))
 
     assert status == 200
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-Infinity", "1e999"])
+def test_a_number_in_a_query_is_one(text: str) -> None:
+    class Wanted(In):
+        least: float | None = None
+
+    with Flask("test").test_request_context(f"/?least={text}"), pytest.raises(BadRequest, match="finite"):
+        read_query(Wanted)
 
 
 @pytest.mark.parametrize(
