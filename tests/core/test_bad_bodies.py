@@ -255,6 +255,15 @@ def test_a_body_where_none_belongs_is_ignored(served: Served) -> None:
     assert (status, json.loads(answer)["type"]) == (200, "station")
 
 
+def test_a_list_can_be_asked_for_by_a_thousand_ids(served: Served) -> None:
+    query = "&".join(f"ids={served.cast.procedure.id}" for _ in range(1000))
+
+    status, _, answer = served.send(served.head("GET", f"/api/v2/batches?{query}", who="dev"))
+
+    assert (status, json.loads(answer)["data"]) == (200, [])
+    assert 400 <= served.send(served.head("GET", f"/api/v2/batches?{query}{query}", who="dev"))[0] < 500
+
+
 def test_the_same_body_compressed_anew_is_the_same_request(served: Served) -> None:
     plain = body(served, serial_number="AGAIN")
     first = served.post(gzip.compress(plain, mtime=1), "Content-Encoding: gzip", "Idempotency-Key: again")
