@@ -77,7 +77,7 @@ def attempt() -> Response:
 def _page(operation: OperationView, given: dict[str, str], tried: Tried | None) -> Response:
     return render(
         "reference/show.html", "reference/_result.html", shown=operation, given=given, tried=tried, groups=_groups(),
-        server=_server(), code_words=code_words,
+        server=_server(), sender=actor().name, code_words=code_words,
     )  # fmt: skip
 
 
