@@ -26,6 +26,7 @@ from portal.settings import Settings
 from stationmaster.cli_errors import Refusal
 
 PAGE_THREADS = 32
+LONGEST_REQUEST_LINE = 65_536  # a list is asked for by as many as a thousand ids, 41 bytes each
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +83,9 @@ def _listen(host: str, port: int) -> socket.socket:
 def _run(settings: Settings, listener: socket.socket) -> None:
     # Imported here: gunicorn is Unix-only, and the commands that do not serve start faster without it.
     from gunicorn.app.base import BaseApplication
+    from gunicorn.http import message
 
+    message.MAX_REQUEST_LINE = LONGEST_REQUEST_LINE  # the setting alone cannot exceed it, and it is 8190
     threads = settings.max_sockets + PAGE_THREADS
 
     class Server(BaseApplication):  # type: ignore[misc]
@@ -97,6 +100,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
                 "graceful_timeout": 5,
                 "keepalive": 5,
                 "control_socket_disable": True,
+                "limit_request_line": LONGEST_REQUEST_LINE,
                 "loglevel": "warning",
                 "post_worker_init": _begin,
                 "worker_int": _interrupted,

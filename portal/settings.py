@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     log_json: bool = Field(False, description="Log one JSON object a line instead of readable lines.")
     setup_token_lifetime_s: int = Field(3600, ge=60, description="How long a setup token can be used, in seconds.")
     sign_in_lifetime_s: int = Field(2_592_000, ge=300, description="A sign-in unused for so long ends, in seconds.")
-    max_body_bytes: int = Field(100_000_000, ge=1000, description="Largest request body, attachments excepted, bytes.")
+    max_body_bytes: int = Field(64_000_000, ge=1000, description="Largest request body, attachments excepted, bytes.")
     max_attachment_bytes: int = Field(1_073_741_824, ge=1000, description="Largest attachment, in bytes.")
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from portal.api import errors, operations
+from portal.api import calls, errors, openapi, operations, paths
 from portal.api.health import api as health
 from portal.api.station import api as station
 from portal.api.uploads import api as uploads
@@ -35,7 +35,10 @@ def register(app: Flask) -> None:
     """Add the API to the application."""
     # A path with an empty part is refused like any unknown one; a redirect is an error for the published clients.
     app.url_map.merge_slashes = False
+    app.wsgi_app = paths.tolerant(app.wsgi_app)  # type: ignore[assignment, method-assign]
     errors.register(app)
     for area in (health, station, uploads):
         app.register_blueprint(area)
     operations.register(app, AREAS)
+    openapi.register(app)
+    calls.register(app)

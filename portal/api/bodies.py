@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+import zlib
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, TypeVar, get_origin
@@ -9,29 +12,42 @@ from typing import Any, TypeVar, get_origin
 from flask import g, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
+from werkzeug.exceptions import HTTPException
 
-from portal.errors import BadRequest, Issue, UnsupportedMediaType
+from portal.errors import BadRequest, Issue, TooLarge, UnsupportedMediaType
 
 T = TypeVar("T", bound=BaseModel)
 MOST_ISSUES = 50  # a wrong list of ten thousand phases is told by its first ones
+GZIP_ONLY = 16 + zlib.MAX_WBITS  # zlib's way to ask for gzip's header and checksum
 
 
 def raw_body() -> bytes:
-    """The request's body as it came, read once."""
+    """The request's body, read once, and unpacked if it came compressed.
+
+    Raises `BadRequest` when it breaks off; `TooLarge`; `UnsupportedMediaType` for a compression we do not read.
+    """
     if "raw_body" not in g:
-        g.raw_body = request.get_data(cache=False)
+        packing = request.headers.get("Content-Encoding", "").strip().lower()
+        if packing not in ("", "identity", "gzip", "x-gzip"):
+            raise UnsupportedMediaType(f"The body is compressed with {packing[:60]}: send it plain, or with gzip.")
+        came = _incoming()
+        g.raw_body = _unpacked(came) if packing.endswith("gzip") else came
     found: bytes = g.raw_body
     return found
 
 
 def read_body(model: type[T]) -> T:
     """The request's body. Raises `BadRequest`: it is no JSON object, or does not hold what the model wants."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaType("The body is compressed, which this portal does not read: send plain JSON.")
     media = request.mimetype
     if media and media != "application/json" and not media.endswith("+json"):
         raise UnsupportedMediaType(f"The body is said to be {media[:60]}: send application/json.")
-    raw = raw_body()
+    return read(model, read_object(raw_body()))
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """A JSON object out of its text, strictly. Raises `BadRequest`."""
+    if not raw.strip():
+        raise BadRequest("The body is missing: send a JSON object.")
     try:
         # Strict on purpose: no NaN, no lone surrogates, valid UTF-8, at most some hundred levels deep.
         given = from_json(raw, allow_inf_nan=False)
@@ -39,9 +55,10 @@ def read_body(model: type[T]) -> T:
         raise BadRequest(f"The body is not JSON: {error}.") from error
     if not isinstance(given, dict):
         raise BadRequest("The body must be a JSON object.")
+    _refuse_duplicates(raw, given)
     if b"\\u0000" in raw and _holds_nul(given):
         raise BadRequest("The body holds a NUL character, which cannot be stored.")
-    return read(model, given)
+    return given
 
 
 def read_query(model: type[T]) -> T:
@@ -61,7 +78,11 @@ def read_query(model: type[T]) -> T:
         if any("\0" in value for value in filled):
             raise BadRequest(f"{name}: holds a NUL character, which nothing can hold.", name)
         given[name] = filled if name in lists else filled[-1]
-    return read(model, given)
+    found = read(model, given)
+    for name, value in found:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BadRequest(f"{name}: must be a finite number.", name)
+    return found
 
 
 def read(model: type[T], given: Any) -> T:
@@ -71,6 +92,69 @@ def read(model: type[T], given: Any) -> T:
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)[:MOST_ISSUES]
         raise BadRequest(_issues(found)) from error
+
+
+def _incoming() -> bytes:
+    """What came in; one that breaks off, or is not framed as HTTP wants, is the sender's fault."""
+    try:
+        found = request.get_data(cache=False)
+    except HTTPException:
+        raise
+    except Exception as error:  # servers have their own kinds, which share no parent
+        raise BadRequest("The body broke off, or its chunks are not HTTP's. Nothing was stored.") from error
+    most = request.max_content_length
+    if request.content_length is None and most is not None and len(found) >= most:
+        # Of a body in chunks Werkzeug gives the first bytes up to the limit, and does not say that there are more.
+        raise TooLarge("The body is larger than this portal accepts. Nothing was stored.")
+    return found
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """The text out of gzip. A bomb is refused when it has grown to the limit, not when it is whole."""
+    most = request.max_content_length or 0  # 0 is zlib's word for no limit, too
+    gzip = zlib.decompressobj(GZIP_ONLY)
+    try:
+        found = gzip.decompress(packed, most + 1 if most else 0)
+    except zlib.error as error:
+        raise BadRequest("The body is said to be gzip, and is not.") from error
+    if most and len(found) > most:
+        raise TooLarge("The body is larger, once unpacked, than this portal accepts. Nothing was stored.")
+    if not gzip.eof or gzip.unused_data:
+        raise BadRequest("The body is said to be gzip, and is not one whole piece of it.")
+    return found
+
+
+def _refuse_duplicates(raw: bytes, given: dict[str, Any]) -> None:
+    """Raises `BadRequest` when an object names a key twice: which of the two was meant cannot be known.
+
+    The parser keeps the last without a word, and one that tells costs twice its time. So the keys that were kept are
+    counted, and every ``":`` of the text less its blanks: no key is without one, so equal numbers prove that none was
+    lost. Only where there are more, as with a quoted key in a text, is it read again by the parser that tells.
+    """
+    if raw.translate(None, b" \t\r\n").count(b'":') != _count_keys(given):
+        json.loads(raw, object_pairs_hook=_one_of_each, parse_int=len, parse_float=len)
+
+
+def _count_keys(given: dict[str, Any]) -> int:
+    found = 0
+    waiting: list[Any] = [given]
+    while waiting:
+        value = waiting.pop()
+        if type(value) is dict:
+            found += len(value)
+            value = value.values()
+        for item in value:
+            if type(item) is dict or type(item) is list:
+                waiting.append(item)  # noqa: PERF401  (most lists are short: a second list each costs more)
+    return found
+
+
+def _one_of_each(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise BadRequest(f"The body names the key {key[:60]!r} twice in one object.", key[:60])
+        seen.add(key)
 
 
 @cache

@@ -84,6 +84,11 @@ class Operation:
         return _PARAMETER.findall(self.path)
 
     @property
+    def has_etag(self) -> bool:
+        """Whether its answer comes with an ``ETag``."""
+        return self.view.__annotations__.get("return") in (Tagged, Tagged.__name__)
+
+    @property
     def _doc(self) -> str:
         return inspect.cleandoc(self.view.__doc__ or "")
 
@@ -138,17 +143,18 @@ def register(app: Flask, areas: tuple[Operations, ...]) -> None:
 
 def _rule(path: str) -> str:
     """The path for Flask. Numbers may hold slashes, which clients do not escape."""
-    return _PARAMETER.sub(lambda found: f"<{found[1]}>" if _is_id(found[1]) else f"<path:{found[1]}>", path)
+    return _PARAMETER.sub(lambda found: f"<{found[1]}>" if is_id(found[1]) else f"<path:{found[1]}>", path)
 
 
-def _is_id(name: str) -> bool:
+def is_id(name: str) -> bool:
+    """Whether a parameter of that name is a UUID."""
     return name == "id" or name.endswith("_id")
 
 
 def _carry_out(operation: Operation, **values: str) -> Response:
     keys.authenticate()
     given: dict[str, Any] = {
-        name: keys.require_uuid(value, name) if _is_id(name) else value for name, value in values.items()
+        name: keys.require_uuid(value, name) if is_id(name) else value for name, value in values.items()
     }
     _admit(operation, actor())
     if operation.query is not None:

@@ -13,6 +13,7 @@ from portal.pages import (
     overview,
     parts,
     procedures,
+    reference,
     runs,
     security,
     sign_in,
@@ -21,7 +22,7 @@ from portal.pages import (
 )
 from station import operator_formats, operator_limits, operator_sweeps
 
-AREAS = (overview, stations, enrolment, procedures, runs, units, parts, batches, attachments)
+AREAS = (overview, stations, enrolment, procedures, runs, units, parts, batches, attachments, reference)
 
 
 def register(app: Flask) -> None:

@@ -91,6 +91,7 @@ Units = Annotated[str | None, BeforeValidator(_joined)]
 Outcome = Literal["PASS", "FAIL", "ERROR", "TIMEOUT", "ABORTED"]
 Verdict = Literal["PASS", "FAIL", "UNSET"]
 Finite32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Limit = Annotated[float | None, AfterValidator(json_value)]  # 1e999 is JSON, and an infinity in Python
 
 
 class In(BaseModel):
@@ -145,8 +146,8 @@ class MeasurementIn(In):
     y_axis: Annotated[list[SeriesIn], BeforeValidator(_list)] = []
     measured_value: Value = None
     units: Units = None
-    lower_limit: float | None = None
-    upper_limit: float | None = None
+    lower_limit: Limit = None
+    upper_limit: Limit = None
     validators: Validators = []
     aggregations: Aggregations = []
     docstring: str | None = None
