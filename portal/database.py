@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from portal.errors import Busy
 from portal.models.base import Base
 from portal.settings import Settings
-from portal.storage import BlobStore, FolderStore
+from portal.storage import BlobStore, open_store
 
 BUSY_TIMEOUT_MS = 10_000
 WRITE = "stationmaster_write"  # execution option of a connection whose transaction will write
@@ -126,7 +126,7 @@ class Database:
         if self.is_sqlite:
             tune_sqlite(self.engine, settings.sync)
         self.settings = settings
-        self.blobs: BlobStore = FolderStore(settings.data_dir / "attachments")
+        self.blobs: BlobStore = open_store(settings)
         self.writer_lock: contextlib.AbstractContextManager[object] = threading.RLock() if self.is_sqlite else _NoLock()
         self._listeners: list[Listener] = []
 

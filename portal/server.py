@@ -21,7 +21,9 @@ from flask import Flask
 
 from portal import logs, migrations
 from portal.app import create_app, start, stop
-from portal.settings import Settings
+from portal.errors import PortalError
+from portal.settings import BadSetting, Settings
+from portal.storage import open_store
 from stationmaster.cli_errors import Refusal
 
 PAGE_THREADS = 32
@@ -36,10 +38,21 @@ def serve(settings: Settings) -> None:
     listener = _listen(settings.host, settings.port)
     logs.configure(as_json=settings.log_json)
     migrations.upgrade(settings)
+    _check_storage(settings)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     print(f"Stationmaster portal on http://{shown}:{port}", flush=True)
     _run(settings, listener)
+
+
+def _check_storage(settings: Settings) -> None:
+    """Say at the start, not at the first upload, that files could not be kept."""
+    try:
+        open_store(settings).check()
+    except BadSetting as error:
+        raise Refusal(str(error)) from error
+    except PortalError as error:
+        raise Refusal(error.message) from error
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -8,12 +8,13 @@ from portal.api import errors, operations
 from portal.api.health import api as health
 from portal.api.station import api as station
 from portal.api.uploads import api as uploads
+from portal.api.v2.attachments import api as attachments
 from portal.api.v2.batches import api as batches
 from portal.api.v2.runs import api as runs
 from portal.api.v2.whoami import api as whoami
 
 # Every operation of the interface, in the order of the reference.
-AREAS = (runs, batches, whoami)
+AREAS = (runs, attachments, batches, whoami)
 
 
 def register(app: Flask) -> None:

@@ -20,11 +20,13 @@ CODES = {
     413: "PAYLOAD_TOO_LARGE",
     412: "PRECONDITION_FAILED",
     415: "UNSUPPORTED_MEDIA_TYPE",
+    416: "RANGE_NOT_SATISFIABLE",
 }
 MESSAGES = {
     404: "There is nothing at this path.",
     405: "This path does not take that method.",
     413: "The body is larger than this portal accepts. Nothing was stored.",
+    416: "The file is shorter than where that range begins.",
 }
 
 
@@ -54,7 +56,7 @@ def http_refusal(error: HTTPException) -> Response:
     response = jsonify(message=message, code=CODES.get(status, "REFUSED"))
     response.status_code = status
     for name, value in error.get_headers():
-        if name in ("Allow", "Retry-After"):
+        if name in ("Allow", "Content-Range", "Retry-After"):
             response.headers[name] = value
     return response
 
