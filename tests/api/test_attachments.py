@@ -17,6 +17,7 @@ from portal.services.attachments import link_uploads
 from tests.api.clients import OLDEST, Client, Refused
 from tests.cast import record
 from tests.core.conftest import Api
+from tests.e2e.programs import PortalProcess
 
 Connect = Callable[[str], Client]
 Fresh = Callable[[str], str]
@@ -293,3 +294,26 @@ def test_an_empty_file_is_a_file(api: Api) -> None:
 
     assert (answer.status_code, answer.content) == (200, b"")
     assert "filename*=UTF-8''leer%20%C3%A4.csv" in answer.headers["Content-Disposition"]
+
+
+def test_an_upload_that_breaks_off_leaves_nothing_on_the_server_that_plants_run(tmp_path: Path) -> None:
+    """gunicorn ends the stream of a broken upload without a word."""
+    data_dir = tmp_path / "data"
+    with PortalProcess(data_dir) as portal:
+        portal.command("user", "add", "ada@example.com", "--role", "owner")
+        headers = {"Authorization": f"Bearer {portal.command('key', 'create', '--user', 'ada@example.com')}"}
+        made = httpx.post(f"{portal.url}/api/v2/attachments", json={"name": "a.bin"}, headers=headers).json()
+        place = urlsplit(made["upload_url"])
+        head = f"PUT {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: 1000\r\n\r\n"
+
+        with socket.create_connection((place.hostname, place.port)) as line:
+            line.sendall(head.encode() + bytes(500))
+            line.shutdown(socket.SHUT_WR)
+            answer = line.recv(10_000).decode()
+        left = [path for path in (data_dir / "attachments").rglob("*") if path.is_file()]
+        again = httpx.put(made["upload_url"], content=b"again")
+        chunked = httpx.post(f"{portal.url}/api/v2/attachments", json={"name": "b.bin"}, headers=headers).json()
+        in_chunks = httpx.put(chunked["upload_url"], content=iter([b"one", b"two"]))
+
+    assert (answer[:13], left) == ("HTTP/1.1 400 ", [])
+    assert (again.status_code, in_chunks.status_code) == (200, 200)
