@@ -78,6 +78,18 @@ class Db:
             except Exception:  # what was stored is stored: who asked for it must not be told otherwise
                 log.exception("after_commit_failed")
 
+    @contextlib.contextmanager
+    def part(self) -> Iterator[Session]:
+        """A write transaction, or a part of one that may fail on its own: whoever catches that keeps all the rest."""
+        with self.write():
+            known = len(self._after)
+            try:
+                with self.session.begin_nested():
+                    yield self.session
+            except BaseException:
+                del self._after[known:]
+                raise
+
     def _begin(self) -> None:
         try:
             self.session.connection(execution_options={WRITE: True})
