@@ -8,13 +8,15 @@ from portal.api import errors, operations
 from portal.api.health import api as health
 from portal.api.station import api as station
 from portal.api.uploads import api as uploads
+from portal.api.v1.runs import api as runs_v1
+from portal.api.v1.uploads import api as uploads_v1
 from portal.api.v2.attachments import api as attachments
 from portal.api.v2.batches import api as batches
 from portal.api.v2.runs import api as runs
 from portal.api.v2.whoami import api as whoami
 
 # Every operation of the interface, in the order of the reference.
-AREAS = (runs, attachments, batches, whoami)
+AREAS = (runs, attachments, batches, whoami, runs_v1, uploads_v1)
 
 
 def register(app: Flask) -> None:
