@@ -64,7 +64,7 @@ def create_attachment(db: Db, actor: Actor, run_id: str, name: str, phase: str |
     with db.write():
         run = _own_run(db, actor, run_id)
         made = _announced(actor, file_name)
-        made.run_id, made.phase_id = run.id, find_phase_id(db, run, phase)
+        made.run_id, made.phase_id = run.id, _phase_id(db, run, phase)
         db.session.add(made)
         audit.record(db, actor, "attachment:created", made, run_id=run.id, name=file_name)
     return made
@@ -197,7 +197,7 @@ def open_upload(db: Db, attachment_id: str) -> OpenedFile:
     )
 
 
-def find_phase_id(db: Db, run: Run, phase: str | None) -> str | None:
+def _phase_id(db: Db, run: Run, phase: str | None) -> str | None:
     """The last attempt of the named phase; None where the record has no such phase: the file is then the run's."""
     if phase is None:
         return None
