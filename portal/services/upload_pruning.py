@@ -31,7 +31,8 @@ def prune_uploads(db: Db, now: datetime) -> int:
     pruned = 0
     while True:
         with db.write():
-            found = db.session.scalars(wanted.limit(AT_ONCE)).all()
+            # Locked, so that one which is just being linked is looked at again, or left for the next time.
+            found = db.session.scalars(wanted.limit(AT_ONCE).with_for_update(skip_locked=True)).all()
             delete_attachments(db, SYSTEM, found)
         pruned += len(found)
         if len(found) < AT_ONCE:

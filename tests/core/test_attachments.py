@@ -4,13 +4,14 @@ import hashlib
 import io
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from portal.database import Db
 from portal.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, TooLarge
+from portal.live.chores import Chores
 from portal.models import Attachment, FileImport, Run
 from portal.services.attachments import (
     announce_upload,
@@ -27,6 +28,7 @@ from portal.services.upload_pruning import prune_uploads
 from portal.settings import Settings, load_settings
 from portal.storage import Expected
 from tests.cast import Cast, run_in
+from tests.waiting import eventually
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -210,6 +212,22 @@ def test_what_belongs_to_nothing_after_a_week_is_removed(db: Db, cast: Cast, set
 
     assert (early, late) == (0, 1)
     assert {path.name for path in _files(settings)} == {linked.id, read_from.id}
+
+
+def test_a_portal_that_serves_removes_them_by_itself(db: Db, cast: Cast) -> None:
+    made = announce_upload(db, cast.bench, "a.txt")
+    with db.write():
+        db.session.get_one(Attachment, made.id).created_at = datetime(2026, 1, 1, tzinfo=UTC)
+    chores = Chores(db.database)
+
+    chores.start()
+    eventually(lambda: _is_gone(db, made.id), within_s=5)
+    chores.stop()
+
+
+def _is_gone(db: Db, attachment_id: str) -> bool:
+    with db.database.open() as own:
+        return own.session.get(Attachment, attachment_id) is None
 
 
 def test_a_station_does_nothing_with_the_files_of_others(db: Db, cast: Cast) -> None:
