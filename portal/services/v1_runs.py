@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from portal.errors import BadRequest
-from portal.models import Unit
+from portal.models import Part, Unit
 from portal.services.actors import Actor, Permission, require
 from portal.services.imports.drafts import Draft
 from portal.services.imports.procedures import take_procedure
 from portal.services.names import same
 from portal.services.run_details import RunDetail, show_run
 from portal.services.run_lists import RunQuery, list_runs
-from portal.services.run_references import take_part
 from portal.services.runs import create_run
 
 if TYPE_CHECKING:
@@ -30,14 +28,16 @@ def create_drafted_run(db: Db, actor: Actor, draft: Draft, part_name: str | None
     part_name: of a part that is new. Raises what `create_run` and `take_procedure` raise.
     """
     require(actor, Permission.RECORD)
-    now = datetime.now(UTC)
     with db.write():
         run = draft.as_run(take_procedure(db, actor, draft.procedure))
-        if run.part_number is not None and part_name:
-            take_part(db, actor, run.part_number, now, part_name.strip()[:200])
-        elif run.part_number is None:
+        if run.part_number is None:
             _refuse_new_unit(db, run.serial_number)
-        return create_run(db, actor, run, now)
+        part = select(Part).where(Part.number_key == same(run.part_number or ""))
+        is_new_part = run.part_number is not None and db.session.scalar(part) is None
+        run_id = create_run(db, actor, run)
+        if is_new_part and (part_name or "").strip():
+            db.session.scalars(part).one().name = (part_name or "").strip()[:200]
+        return run_id
 
 
 def runs_of_unit(db: Db, actor: Actor, serial_number: str) -> list[RunDetail]:
