@@ -197,19 +197,6 @@ def open_upload(db: Db, attachment_id: str) -> OpenedFile:
     )
 
 
-def _phase_id(db: Db, run: Run, phase: str | None) -> str | None:
-    """The last attempt of the named phase; None where the record has no such phase: the file is then the run's."""
-    if phase is None:
-        return None
-    wanted = (
-        select(Phase.id)
-        .where(Phase.run_id == run.id, Phase.name == phase.replace("\0", ""))
-        .order_by(Phase.retry_count.desc(), Phase.position.desc())
-        .limit(1)
-    )
-    return db.session.scalar(wanted)
-
-
 def clean_name(name: str) -> str:
     """A file's own name, without the folders it came from. Raises `BadRequest`."""
     own = name.replace("\\", "/").rpartition("/")[2].strip()
@@ -253,3 +240,16 @@ def _own_run(db: Db, actor: Actor, run_id: str) -> Run:
     if actor.is_station and run.station_id != actor.id:
         raise NotFound("run")
     return run
+
+
+def _phase_id(db: Db, run: Run, phase: str | None) -> str | None:
+    """The last attempt of the named phase; None where the record has no such phase: the file is then the run's."""
+    if phase is None:
+        return None
+    wanted = (
+        select(Phase.id)
+        .where(Phase.run_id == run.id, Phase.name == phase.replace("\0", ""))
+        .order_by(Phase.retry_count.desc(), Phase.position.desc())
+        .limit(1)
+    )
+    return db.session.scalar(wanted)
