@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from portal.errors import Busy, StorageFull
 from portal.models.base import Base
 from portal.settings import Settings
-from portal.storage import BlobStore, FolderStore
+from portal.storage import BlobStore, open_store
 from portal.write_groups import WriteGroups
 
 BUSY_TIMEOUT_MS = 10_000
@@ -153,7 +153,7 @@ class Database:
         if self.is_sqlite:
             tune_sqlite(self.engine, settings.sync)
         self.settings = settings
-        self.blobs: BlobStore = FolderStore(settings.data_dir / "attachments")
+        self.blobs: BlobStore = open_store(settings)
         self._write_groups = WriteGroups(self.engine, WRITE)
         self._listeners: list[Listener] = []
 

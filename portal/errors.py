@@ -105,6 +105,13 @@ class TooLarge(PortalError):
     code = "PAYLOAD_TOO_LARGE"
 
 
+class BadGateway(PortalError):
+    """Something behind the portal, such as the storage of files, does not answer it."""
+
+    status = 502
+    code = "BAD_GATEWAY"
+
+
 class Busy(PortalError):
     """The database cannot be had just now; nothing was changed."""
 

@@ -22,7 +22,9 @@ from flask import Flask
 
 from portal import logs, migrations
 from portal.app import create_app, start, stop
-from portal.settings import Settings
+from portal.errors import PortalError
+from portal.settings import BadSetting, Settings
+from portal.storage import open_store
 from stationmaster.cli_errors import Refusal
 
 PAGE_THREADS = 32
@@ -41,6 +43,7 @@ def serve(settings: Settings) -> None:
         listener = _listen(settings.host, settings.port)
         logs.configure(as_json=settings.log_json)
         migrations.upgrade(settings)
+        _check_storage(settings)
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         print(f"Stationmaster portal on http://{shown}:{port}", flush=True)
@@ -61,6 +64,16 @@ def _lock(data_dir: Path) -> contextlib.AbstractContextManager[object]:
         ) from None
     except OSError as error:
         raise Refusal(f"the data directory {data_dir} cannot be used: {error.strerror or error}") from None
+
+
+def _check_storage(settings: Settings) -> None:
+    """Say at the start, not at the first upload, that files could not be kept."""
+    try:
+        open_store(settings).check()
+    except BadSetting as error:
+        raise Refusal(str(error)) from error
+    except PortalError as error:
+        raise Refusal(error.message) from error
 
 
 def _listen(host: str, port: int) -> socket.socket:

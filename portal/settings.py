@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "STATIONMASTER_"
-SECRETS = ("secret_key", "database_url")
+SECRETS = ("secret_key", "database_url", "s3_access_key", "s3_secret_key")
 
 
 class Settings(BaseSettings):
@@ -43,6 +43,14 @@ class Settings(BaseSettings):
     sign_in_lifetime_s: int = Field(2_592_000, ge=300, description="A sign-in unused for so long ends, in seconds.")
     max_body_bytes: int = Field(64_000_000, ge=1000, description="Largest request body, attachments excepted, bytes.")
     max_attachment_bytes: int = Field(1_073_741_824, ge=1000, description="Largest attachment, in bytes.")
+    s3_bucket: str | None = Field(
+        None, min_length=1, description="Bucket of S3-compatible storage for attachments; empty: the data directory."
+    )
+    s3_endpoint_url: str | None = Field(None, description="The storage's address; empty: Amazon's.")
+    s3_region: str | None = Field(None, description="The bucket's region, where the storage has regions.")
+    s3_access_key: str = Field("", description="The key's name; empty: as the machine itself may.")
+    s3_secret_key: str = Field("", description="The key's secret.")
+    s3_prefix: str = Field("", description="Put before each object's name, such as stationmaster/.")
 
     @property
     def database_address(self) -> str:

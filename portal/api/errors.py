@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 import structlog
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from portal.errors import PortalError, TooManyRequests
+from portal.errors import Issue, PortalError, TooManyRequests
 
 log = structlog.get_logger(__name__)
 
@@ -20,11 +21,13 @@ CODES = {
     413: "PAYLOAD_TOO_LARGE",
     412: "PRECONDITION_FAILED",
     415: "UNSUPPORTED_MEDIA_TYPE",
+    416: "RANGE_NOT_SATISFIABLE",
 }
 MESSAGES = {
     404: "There is nothing at this path.",
     405: "This path does not take that method.",
     413: "The body is larger than this portal accepts. Nothing was stored.",
+    416: "The file is shorter than where that range begins.",
 }
 
 
@@ -35,11 +38,7 @@ def is_api() -> bool:
 
 def refusal(error: PortalError) -> Response:
     """A service's refusal."""
-    body: dict[str, object] = {"message": error.message, "code": error.code}
-    if error.issues:
-        body["issues"] = [{"message": issue.message, "path": list(issue.path)} for issue in error.issues]
-    response = jsonify(body)
-    response.status_code = error.status
+    response = _answer(error.status, error.message, error.code, error.issues)
     if isinstance(error, TooManyRequests):
         response.headers["Retry-After"] = str(error.retry_after_s)
     if error.status == 401:
@@ -51,10 +50,9 @@ def http_refusal(error: HTTPException) -> Response:
     """What Flask itself refuses."""
     status = error.code or 500
     message = MESSAGES.get(status) or error.description or "The request was refused."
-    response = jsonify(message=message, code=CODES.get(status, "REFUSED"))
-    response.status_code = status
+    response = _answer(status, message, CODES.get(status, "REFUSED"))
     for name, value in error.get_headers():
-        if name in ("Allow", "Retry-After"):
+        if name in ("Allow", "Content-Range", "Retry-After"):
             response.headers[name] = value
     return response
 
@@ -64,8 +62,21 @@ def failure(error: Exception) -> Response:
     request_id = uuid.uuid4().hex[:12]
     log.exception("request_failed", request_id=request_id, path=request.path, exc_info=error)
     message = f"Something went wrong in the portal; nothing was stored. Its log has it as {request_id}."
-    response = jsonify(message=message, code="INTERNAL_SERVER_ERROR", request_id=request_id)
-    response.status_code = 500
+    return _answer(500, message, "INTERNAL_SERVER_ERROR", request_id=request_id)
+
+
+def _answer(status: int, message: str, code: str, issues: Sequence[Issue] = (), **more: str) -> Response:
+    """The refusal, in the words of the interface that was asked."""
+    if request.path.startswith("/api/v1/"):
+        # Its client reads the message only where the type is exactly application/json: contract/v1-api.md §1.2.
+        told = dict.fromkeys([message, *(issue.message for issue in issues)])
+        response = jsonify(error={"message": " ".join(told)})
+    else:
+        body: dict[str, object] = {"message": message, "code": code, **more}
+        if issues:
+            body["issues"] = [{"message": issue.message, "path": list(issue.path)} for issue in issues]
+        response = jsonify(body)
+    response.status_code = status
     return response
 
 

@@ -13,6 +13,7 @@ from jinja2 import Environment
 
 from portal import announcements
 from portal.database import Database
+from portal.live.chores import Chores
 from portal.live.hub import Change, Hub
 from portal.live.presence import PresenceWatch
 from portal.live.socket import POLICY_VIOLATION, RESTARTING, Writer
@@ -67,17 +68,20 @@ class Fleet:
             on_change=self._show_station,
             on_silence=self._cut_silent,
         )
+        self.chores = Chores(database)
         self._env: Environment = app.jinja_env
         database.listen(self._on_announcement)
 
     def start(self) -> None:
         """Begin to watch. Call once, in the serving process."""
         self.presence.start()
+        self.chores.start()
 
     def stop(self) -> None:
         """Close every socket with 1012, so that all come back to the new process, and end the threads."""
         self.writer.end_all(RESTARTING, "the portal restarts")
         self.presence.stop()
+        self.chores.stop()
 
     def is_full(self) -> bool:
         """Whether another socket would take the last threads from the pages."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request, send_file
+from flask import Blueprint, Response, request
 
+from portal.downloads import send
 from portal.pages.sign_in import signed_in_only
 from portal.services import attachments as attachment_services
 from portal.web import actor, db
@@ -16,15 +17,4 @@ def show(attachment_id: str) -> Response:
     """The file as a download; inside a page (``inline=1``) only when its content has shown it to be a picture."""
     file = attachment_services.open_attachment(db(), actor(), attachment_id)
     is_inline = "inline" in request.args and file.is_image
-    response = send_file(
-        file.path,
-        mimetype=file.content_type if is_inline else "application/octet-stream",
-        as_attachment=not is_inline,
-        download_name=file.name,
-        conditional=True,
-        max_age=0,
-    )
-    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "private, no-cache"
-    return response
+    return send(file, is_inline=is_inline)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import mimetypes
-import re
+import contextlib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
@@ -17,37 +15,43 @@ from portal.errors import BadRequest, Conflict, NotFound
 from portal.models import Attachment, Phase, Revision, Run, Station, Unit
 from portal.models.attachment import OWNERS
 from portal.models.base import new_id
-from portal.services import audit
+from portal.services import audit, content_types
 from portal.services.actors import Actor, Permission, require
 from portal.services.names import is_id
 from portal.services.run_details import find_run
 from portal.services.upsert import changed
-from portal.storage import Readable
+from portal.storage import PIECE, BlobStore, Expected, Measured, Opened, Readable
 
 if TYPE_CHECKING:
     from portal.database import Db
 
 LONGEST_NAME = 255
-_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,39}")
-# What browsers show as pictures, told by its first bytes. SVG is not among them: it can hold scripts.
-_IMAGES = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-)
+ANYTHING = Expected()
 
 
 @dataclass(frozen=True)
 class OpenedFile:
     """An uploaded file. Only an ``is_image`` one may be shown inside a page; all others are downloads."""
 
-    path: Path
+    id: str
     name: str
     content_type: str
     size_bytes: int
     sha256: str
     is_image: bool
+    store: BlobStore
+
+    def open(self, start: int, length: int) -> Opened:
+        """``length`` of its bytes, from ``start`` on. Raises `NotFound`; `BadGateway`."""
+        try:
+            return self.store.open(self.id, start, length)
+        except FileNotFoundError as error:
+            raise NotFound("attachment") from error
+
+    def read(self) -> bytes:
+        """All of its bytes. Raises `NotFound`; `BadGateway`."""
+        with contextlib.closing(self.open(0, self.size_bytes)) as opened:
+            return b"".join(iter(lambda: opened.read(PIECE), b""))
 
 
 def create_attachment(db: Db, actor: Actor, run_id: str, name: str, phase: str | None = None) -> Attachment:
@@ -67,9 +71,13 @@ def create_attachment(db: Db, actor: Actor, run_id: str, name: str, phase: str |
 
 
 def announce_upload(db: Db, actor: Actor, name: str) -> Attachment:
-    """Announce a file of nothing yet; `link_uploads` says later of what. Raises `BadRequest`; `Forbidden`."""
+    """Announce a file of nothing yet; `link_uploads` says later of what.
+
+    Raises `BadRequest`; `Forbidden`; `BadGateway` where its bytes could not be kept: told before they are on their way.
+    """
     require(actor, Permission.RECORD)
     file_name = clean_name(name)
+    db.blobs.check()
     with db.write():
         made = _announced(actor, file_name)
         db.session.add(made)
@@ -86,9 +94,7 @@ def link_uploads(db: Db, actor: Actor, upload_ids: Sequence[str], owner: Run | U
     """
     column = {Run: "run_id", Unit: "unit_id", Revision: "revision_id", Station: "station_id"}[type(owner)]
     for upload_id in dict.fromkeys(upload_ids):
-        upload = _get(db, upload_id)
-        if actor.is_station and upload.created_by_station_id != actor.id:
-            raise NotFound("upload")
+        upload = _own(db, actor, upload_id)
         linked_to = {name: getattr(upload, name) for name in OWNERS if getattr(upload, name) is not None}
         if linked_to not in ({}, {column: owner.id}):
             raise Conflict("This file is already attached to something else: upload it again.", "attachments")
@@ -107,37 +113,66 @@ def delete_attachments(db: Db, actor: Actor, attachment_ids: Sequence[str]) -> l
     return [one.id for one in found]
 
 
-def receive_upload(db: Db, attachment_id: str, stream: Readable, content_type: str | None) -> Attachment:
-    """Store the bytes of an announced file: streamed to disk, hashed, whole or not at all.
+def receive_upload(
+    db: Db, attachment_id: str, stream: Readable, content_type: str | None, expected: Expected = ANYTHING
+) -> Attachment:
+    """Store the bytes of an announced file: streamed to where files are, hashed, whole or not at all.
 
     Whoever calls this has checked that the sender may. The same bytes again are accepted, other ones are not: a record
-    does not change. Raises `NotFound`; `TooLarge`; `Conflict`.
+    does not change. Raises `NotFound`; `TooLarge`; `Invalid` for bytes that are not the expected ones; `Conflict`.
     """
     attachment = _get(db, attachment_id)
     db.session.close()  # no transaction stays open while bytes come in, at the sender's pace
-    if attachment.uploaded_at is not None:
-        draft = f"{attachment.id}-{new_id()}"
-        again = db.blobs.put(draft, stream, db.settings.max_attachment_bytes)
-        db.blobs.delete(draft)
-        if again.sha256 != attachment.sha256:
-            raise Conflict("This attachment was already uploaded with other content. The first content stays.")
-        return attachment
-    blob = db.blobs.put(attachment.id, stream, db.settings.max_attachment_bytes)
-    image_type = _image_type(blob.head)
+    draft, coming = new_id(), Measured(stream, db.settings.max_attachment_bytes, expected)
+    db.blobs.write(draft, coming)
+    try:
+        with db.write():
+            if _fill(db, attachment, coming, content_type):
+                db.blobs.keep(draft, attachment.id)
+                return db.session.get_one(Attachment, attachment.id)
+            stored = _get(db, attachment.id)
+    except BaseException:
+        db.blobs.drop(draft)
+        raise
+    db.blobs.drop(draft)
+    if stored.sha256 != coming.sha256:
+        raise Conflict("This attachment was already uploaded with other content. The first content stays.")
+    return stored
+
+
+def _fill(db: Db, attachment: Attachment, coming: Measured, content_type: str | None) -> bool:
+    """Note what has come; False when the file has its content already: two uploads at once are settled here."""
+    still_open = update(Attachment).where(Attachment.id == attachment.id, Attachment.uploaded_at.is_(None))
+    filled = still_open.values(
+        size_bytes=coming.size_bytes,
+        sha256=coming.sha256,
+        content_type=content_types.content_type(coming.head, content_type, attachment.name),
+        is_image=content_types.image_type(coming.head) is not None,
+        uploaded_at=datetime.now(UTC),
+    )
+    return changed(db.session.execute(filled)) == 1
+
+
+def finalize_upload(db: Db, actor: Actor, attachment_id: str) -> str:
+    """Say that a file's bytes were put; its id. Linked to something or not, and as often as one likes.
+
+    Nothing changes by it: bytes count from the moment they are whole. Raises `NotFound` for an unknown file, and for
+    one that a station has not announced; `Conflict` while nothing was put; `Forbidden`.
+    """
+    require(actor, Permission.RECORD)
+    attachment = _own(db, actor, attachment_id)
+    if attachment.uploaded_at is None:
+        raise Conflict("Nothing was uploaded yet: PUT the file's bytes to its upload_url first.", "id")
+    return attachment.id
+
+
+def remove_attachments(db: Db, actor: Actor, attachment_ids: Sequence[str]) -> list[str]:
+    """Remove files, all or none. Stations remove only what they announced. Raises `NotFound`; `Forbidden`."""
+    require(actor, Permission.RECORD)
     with db.write():
-        still_open = update(Attachment).where(Attachment.id == attachment.id, Attachment.uploaded_at.is_(None))
-        changed(
-            db.session.execute(
-                still_open.values(
-                    size_bytes=blob.size_bytes,
-                    sha256=blob.sha256,
-                    content_type=image_type or _plain_type(content_type, attachment.name),
-                    is_image=image_type is not None,
-                    uploaded_at=datetime.now(UTC),
-                )
-            )
-        )
-        return db.session.get_one(Attachment, attachment.id)
+        for one in attachment_ids:
+            _own(db, actor, one)
+        return delete_attachments(db, actor, attachment_ids)
 
 
 def open_attachment(db: Db, actor: Actor, attachment_id: str) -> OpenedFile:
@@ -151,17 +186,14 @@ def open_upload(db: Db, attachment_id: str) -> OpenedFile:
     attachment = _get(db, attachment_id)
     if attachment.uploaded_at is None or attachment.size_bytes is None or attachment.sha256 is None:
         raise NotFound("attachment")
-    try:
-        path = db.blobs.path(attachment.id)
-    except FileNotFoundError:
-        raise NotFound("attachment") from None
     return OpenedFile(
-        path=path,
+        id=attachment.id,
         name=attachment.name,
-        content_type=attachment.content_type or "application/octet-stream",
+        content_type=attachment.content_type or content_types.UNKNOWN,
         size_bytes=attachment.size_bytes,
         sha256=attachment.sha256,
         is_image=attachment.is_image,
+        store=db.blobs,
     )
 
 
@@ -195,6 +227,14 @@ def _get(db: Db, attachment_id: str) -> Attachment:
     return found
 
 
+def _own(db: Db, actor: Actor, attachment_id: str) -> Attachment:
+    """A file that the actor may do something with: of stations only what they announced."""
+    found = _get(db, attachment_id)
+    if actor.is_station and found.created_by_station_id != actor.id:
+        raise NotFound("attachment")
+    return found
+
+
 def _own_run(db: Db, actor: Actor, run_id: str) -> Run:
     run = find_run(db, actor, run_id)
     if actor.is_station and run.station_id != actor.id:
@@ -213,19 +253,3 @@ def _phase_id(db: Db, run: Run, phase: str | None) -> str | None:
         .limit(1)
     )
     return db.session.scalar(wanted)
-
-
-def _image_type(head: bytes) -> str | None:
-    for start, image_type in _IMAGES:
-        if head.startswith(start):
-            return image_type
-    return "image/webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
-
-
-def _plain_type(declared: str | None, name: str) -> str:
-    """The declared type, or one after the name; never that of a picture, which the content would have shown."""
-    given = (declared or "").partition(";")[0].strip().lower()
-    if not _TYPE.fullmatch(given) or given == "application/octet-stream":
-        given = mimetypes.guess_type(name, strict=False)[0] or "application/octet-stream"
-    is_picture = any(given == image_type for _, image_type in _IMAGES) or given == "image/webp"
-    return "application/octet-stream" if is_picture else given

@@ -79,6 +79,8 @@ class Client:
 def _mark(value: Any) -> Any:
     if isinstance(value, datetime):
         return {"$at": value.isoformat()}
+    if isinstance(value, SimpleNamespace):
+        return {"$like": vars(value)}
     return str(value)
 
 

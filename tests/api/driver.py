@@ -1,7 +1,8 @@
 """Runs in a process of its own, with one generation of the public client: calls on stdin, results on stdout.
 
 A line in: ``{"server", "key", "call": "runs.create", "arguments": {…}}``. A line out: ``{"result": …}``, or ``{"error":
-class, "message", "status"}``. Instants travel as ``{"$at": ISO}``, files as paths.
+class, "message", "status"}``. Instants travel as ``{"$at": ISO}``, files as paths, and what the client has answered
+before as ``{"$like": {…}}``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from tofupilot.v2 import TofuPilot
@@ -18,6 +20,8 @@ def revive(value: Any) -> Any:
     if isinstance(value, dict):
         if set(value) == {"$at"}:
             return datetime.fromisoformat(value["$at"])
+        if set(value) == {"$like"}:
+            return SimpleNamespace(**revive(value["$like"]))
         return {key: revive(item) for key, item in value.items()}
     return [revive(item) for item in value] if isinstance(value, list) else value
 

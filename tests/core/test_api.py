@@ -198,7 +198,7 @@ def test_every_wrong_field_is_named(api: Api) -> None:
 
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 def test_unknown_paths_and_methods_are_refused_in_the_same_shape(api: Api) -> None:
-    for path in ("/api/", "/api/v2/", "/api/v2/nothing", "/api/v2//runs", "/api/v1/x", "/api/v2/runs/a/b/c"):
+    for path in ("/api/", "/api/v2/", "/api/v2/nothing", "/api/v2//runs", "/api/v3/x", "/api/v2/runs/a/b/c"):
         refusal(api.call("dev", "GET", path), 404)
     wrong_method = api.call("dev", "DELETE", "/api/v2/whoami")
     refusal(wrong_method, 405)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable
 
@@ -113,7 +114,7 @@ def test_deleting_a_procedure_takes_all_that_is_its_own_and_nothing_else(
     counts = {unit.serial_number: unit.run_count for unit in db.session.scalars(select(Unit))}
     assert counts == {"SN-0": 0, "SN-1": 1, "SN-2": 0, "SN-3": 0, "SN-4": 0}
     with pytest.raises(FileNotFoundError):
-        db.blobs.path(file.id)
+        db.blobs.open(file.id, 0, 4)
     assert ProceduresLinked(cast.station.id) in heard
     with pytest.raises(NotFound):
         delete_procedure(db, cast.dev, cast.procedure.id)
@@ -133,7 +134,8 @@ def test_a_deletion_that_fails_takes_nothing(db: Db, cast: Cast) -> None:
         delete_and_fail()
 
     assert count(db, Run) == 1
-    assert db.blobs.path(file.id).read_bytes() == b"line"
+    with contextlib.closing(db.blobs.open(file.id, 0, 4)) as kept:
+        assert kept.read() == b"line"
 
 
 def test_a_version_is_made_once_of_two_at_once(

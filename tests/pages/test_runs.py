@@ -194,7 +194,7 @@ def test_a_file_is_a_download_that_can_do_nothing_here(viewer: FlaskClient, db: 
     for address in (f"/attachments/{file_id}", f"/attachments/{file_id}?inline=1"):
         answer = viewer.get(address, buffered=True)
         assert answer.data == b"<script>alert(1)</script>"
-        assert answer.mimetype == "application/octet-stream"
+        assert answer.mimetype == "text/plain"
         assert answer.headers["Content-Disposition"].startswith("attachment")
         assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -9,7 +9,7 @@ from portal.errors import BadRequest, NotFound, TooLarge
 from portal.models import Attachment, Run
 from portal.models.attachment import OWNERS
 from portal.services.actors import Actor
-from portal.services.attachments import link_uploads
+from portal.services.attachments import link_uploads, open_upload
 from portal.services.names import is_id
 
 if TYPE_CHECKING:
@@ -42,10 +42,7 @@ def read_upload(db: Db, actor: Actor, upload_id: str) -> Upload:
     most = db.settings.max_body_bytes
     if found.size_bytes > most:
         raise TooLarge(f"The file has {found.size_bytes} bytes: at most {most} can be imported.")
-    try:
-        content = db.blobs.path(found.id).read_bytes()
-    except FileNotFoundError:
-        raise NotFound("upload") from None
+    content = open_upload(db, found.id).read()
     has_owner = any(getattr(found, name) is not None for name in OWNERS)
     return Upload(found.id, found.name, found.sha256, content, has_owner, found.run_id)
 
