@@ -9,11 +9,14 @@ from portal.api.health import api as health
 from portal.api.station import api as station
 from portal.api.uploads import api as uploads
 from portal.api.v2.batches import api as batches
+from portal.api.v2.logs import api as logs
+from portal.api.v2.measurements import api as measurements
+from portal.api.v2.phases import api as phases
 from portal.api.v2.runs import api as runs
 from portal.api.v2.whoami import api as whoami
 
 # Every operation of the interface, in the order of the reference.
-AREAS = (runs, batches, whoami)
+AREAS = (runs, phases, measurements, logs, batches, whoami)
 
 
 def register(app: Flask) -> None:
