@@ -4,9 +4,9 @@ What people name (a part number, a version, an operator) is resolved to ids firs
 one column of ``runs``, and an index that ends in the list's order serves it. Each resolving is one statement, whatever
 it finds. A name that means more than a handful of things (revision "A" of every part) is asked of each row instead.
 
-Filters that no index serves in the default order, newest start first: the span of ``created``, durations, metadata,
-and a piece of a serial number; several values of one filter are sorted once they are found. Source:
-contract/v2-api.md §1.10, §3.9.
+What no index serves in the default order, newest start first: the span of ``created``, durations, metadata, a piece of
+a serial number that many units have, classes of samples with many units, and the name of an operator who is a member.
+Source: contract/v2-api.md §1.10, §3.9.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select
+from sqlalchemy import BinaryExpression, ColumnElement, and_, false, func, or_, select
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql.operators import in_op
 
 from portal.models import Batch, Part, ProcedureVersion, Revision, Run, Unit, User
 from portal.services.metadata import Condition, matching
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from portal.database import Db
 
 MOST_IDS = 200  # a name that means more things than this is no way into an index
+MOST_MERGED = 20  # values of one filter whose runs are merged in order; the runs of more are found, then sorted
 SHORTEST_ID_START = 8  # of a run's id, for the search
 _ID_START = re.compile(r"[0-9a-f-]{8,36}")
 
@@ -94,6 +96,16 @@ def one_of(column: Any, values: Sequence[str]) -> Condition_:
         return false()
     found: Condition_ = column == clean[0] if len(clean) == 1 else column.in_(clean)
     return found
+
+
+def several(conditions: Sequence[Condition_]) -> tuple[Any, list[Any]] | None:
+    """The first of the conditions that is "one of a few values" of a run, and those values; the ids of runs aside."""
+    for one in conditions:
+        if isinstance(one, BinaryExpression) and one.operator is in_op and one.left.key != "id":
+            values = getattr(one.right, "value", None)
+            if isinstance(values, list) and len(values) <= MOST_MERGED:
+                return one, values
+    return None
 
 
 def ids_of(values: Sequence[str]) -> list[str]:
