@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -74,10 +75,15 @@ def _operator(value: str) -> str:
 
 
 def json_value(value: Any) -> Any:
-    """A JSON value as it is stored: NaN and infinities become null, as the clients send them."""
+    """A JSON value as it is stored: NaN and infinities become null, as the clients send them.
+
+    So do integers beyond all floats: no client could read an answer that holds one.
+    """
     match value:
         case float():
             return value if math.isfinite(value) else None
+        case int():
+            return value if abs(value) <= sys.float_info.max else None
         case list():
             return [json_value(item) for item in value]
         case dict():
@@ -95,7 +101,8 @@ def _points(values: list[Any]) -> list[Any]:
     if kinds <= {float, int, str, type(None)}:
         numbers = values if kinds <= {float, int} else [value for value in values if type(value) in (float, int)]
         try:
-            if float not in kinds or math.isfinite(sum(numbers)):
+            extremes = (max(numbers, default=0), min(numbers, default=0)) if int in kinds else ()
+            if all(map(math.isfinite, extremes)) and (float not in kinds or math.isfinite(sum(numbers))):
                 return values
         except OverflowError:  # an integer beyond all floats: looked at one by one
             pass
