@@ -15,7 +15,7 @@ from portal.services import procedures as procedure_services
 from portal.services import runs as run_services
 from portal.services import stations as station_services
 from portal.services.run_details import PhaseView, RunDetail, show_logs, show_phases, show_start
-from portal.services.run_pieces import Start
+from portal.services.run_pieces import MOST_FAILED, Start
 from portal.services.runs import RunQuery
 from portal.web import actor, db, portal
 
@@ -102,6 +102,7 @@ def show(run_id: str) -> Response:
         run=run,
         charts=charts_of(run.phases),
         failures=failures_of(run),
+        most_failed=MOST_FAILED,
         run_files=[file for file in run.attachments if file.id not in in_phases],
     )
 
