@@ -113,7 +113,7 @@ def _points(values: list[Any]) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+    if not isinstance(value, str) and (not isinstance(value, int | float) or json_value(value) is None):
         raise refuse("The value of a setting in config must be text, a finite number or a truth value.")
     return value
 

@@ -138,7 +138,8 @@ def _insert(db: Db, actor: Actor, run: RunIn, procedure: Procedure, run_id: str,
             return earlier_id
         where = f" in slot {run.slot_key!r}" if run.slot_key else ""
         raise Conflict(f"There is already a run of the execution {run.execution_id!r}{where}.", "execution_id")
-    take_sub_units(db, run_id, unit, run.sub_units)
+    if run.sub_units:
+        take_sub_units(db, run_id, unit, run.sub_units)
     return run_id
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from portal.services.attachments import announce_upload
 from tests.api.clients import OLDEST, Client, Refused
 from tests.cast import NOON, record
 from tests.core.conftest import Api
@@ -328,6 +329,11 @@ def test_files_are_linked_and_added_to(newest: Connect, fresh: Fresh, api: Api, 
 
     assert client.runs.update(id=made.id, attachments=[]).id == made.id
     (file,) = client.runs.get(id=made.id).attachments
+    with api.database.open() as db:
+        uploads = [announce_upload(db, getattr(api.cast, who), name).id for name in ("b.txt", "c.txt")]
+    for upload_id in uploads:
+        client.runs.update(id=made.id, attachments=[upload_id])
+    assert {one.id for one in client.runs.get(id=made.id).attachments} == {file.id, *uploads}
     assert (file.id, file.name, file.is_report, file.download_url) == (announced.id, "log.txt", False, None)
     for upload_ids in ([], [NIL]):
         with pytest.raises(Refused) as missing:
