@@ -16,7 +16,10 @@ from portal.api.v2.batches import api as batches
 from portal.api.v2.deployments import api as deployments
 from portal.api.v2.imports import api as imports
 from portal.api.v2.links import api as links
+from portal.api.v2.logs import api as logs
+from portal.api.v2.measurements import api as measurements
 from portal.api.v2.parts import api as parts
+from portal.api.v2.phases import api as phases
 from portal.api.v2.presence import api as presence
 from portal.api.v2.procedures import api as procedures
 from portal.api.v2.revisions import api as revisions
@@ -29,8 +32,8 @@ from portal.api.v2.whoami import api as whoami
 
 # Every operation of the interface, in the order of the reference.
 AREAS = (
-    procedures, versions, runs, attachments, units, parts, revisions, batches, stations, links, presence, users, whoami,
-    imports, deployments, audit, runs_v1, uploads_v1,
+    procedures, versions, runs, phases, measurements, logs, attachments, units, parts, revisions, batches, stations,
+    links, presence, users, whoami, imports, deployments, audit, runs_v1, uploads_v1,
 )  # fmt: skip
 
 

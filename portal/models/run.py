@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.models.base import Base, Id, Json, new_id, one_of
@@ -46,6 +46,23 @@ class Run(Edited, Base):
         Index(None, "created_at", "id"),
         Index(None, "ended_at", "id"),
         Index(None, "duration_ms", "id"),
+        # Most runs have no slot: these hold only those that have one.
+        Index(
+            "ix_runs_slot_key",
+            "slot_key",
+            "started_at",
+            "id",
+            sqlite_where=text("slot_key <> ''"),
+            postgresql_where=text("slot_key <> ''"),
+        ),
+        Index(
+            "ix_runs_slot_name",
+            "slot_name",
+            "started_at",
+            "id",
+            sqlite_where=text("slot_name IS NOT NULL"),
+            postgresql_where=text("slot_name IS NOT NULL"),
+        ),
         Index("ix_runs_last_here", "station_id", "procedure_id", "started_at", "id"),
     )
 
@@ -90,7 +107,10 @@ class RunSubUnit(Base):
 
 
 class Phase(Base):
-    """One attempt of one phase, at its place in the record. ``procedure_id`` repeats its run's, for lists of phases."""
+    """One attempt of one phase, at its place in the record. ``procedure_id`` repeats its run's, for lists of phases.
+
+    ``is_final_attempt``: no phase of the run with its name and sequence path has a higher ``retry_count``.
+    """
 
     __tablename__ = "phases"
     __table_args__ = (
@@ -107,7 +127,9 @@ class Phase(Base):
     outcome: Mapped[str] = mapped_column(String(10))
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime]
+    duration_ms: Mapped[int] = mapped_column(BigInteger)
     retry_count: Mapped[int]
+    is_final_attempt: Mapped[bool]
     sequence_path: Mapped[str | None] = mapped_column(Text)
     docstring: Mapped[str | None] = mapped_column(Text)
 
@@ -137,7 +159,10 @@ class Measurement(Base):
 
 
 class Curve(Base):
-    """The points of one long axis, packed. ``axis``: 0 is x, then each y. How: `portal.services.curves`."""
+    """The points of one long axis, packed. ``axis``: 0 is x, then each y. How: `portal.services.curves`.
+
+    A very long one has a row more, of the points that a drawing shows; its ``axis`` is ``-1 - axis``.
+    """
 
     __tablename__ = "curves"
 

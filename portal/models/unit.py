@@ -84,6 +84,12 @@ class Unit(Made, Edited, Base):
         Index(None, "parent_id"),
         Index(None, "created_at", "id"),
         Index(None, "last_run_at", "id"),
+        Index(
+            "ix_units_sample",
+            "sample",
+            sqlite_where=text("sample IS NOT NULL"),
+            postgresql_where=text("sample IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)

@@ -18,6 +18,7 @@ WIDTH, HEIGHT = 720, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 12, 44
 MOST_POINTS = 2 * (WIDTH - LEFT - RIGHT)  # more than two for each pixel cannot be seen
 MOST_SERIES = 6  # as many line styles as can be told apart
+MOST_NUMBERS = 100  # rows of the table beside a drawing
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,10 @@ class LimitLine:
 
 @dataclass(frozen=True)
 class LineChart:
-    """Everything the drawing needs, in the coordinates of its ``viewBox``."""
+    """Everything the drawing needs, in the coordinates of its ``viewBox``.
+
+    count: of the points that were measured. is_thinned: what came was already less (`portal.services.curves`).
+    """
 
     x_title: str
     y_title: str
@@ -59,6 +63,8 @@ class LineChart:
     summary: str
     table_head: list[str]
     table_rows: list[list[str]]
+    count: int
+    is_thinned: bool
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -146,7 +152,14 @@ def line_chart(measurement: Any) -> LineChart | None:
         summary=_summary(measurement, finite, [line.name for line in lines]),
         table_head=[_title(measurement.x_axis, "x"), *(line.name for line in lines)],
         table_rows=_table(xs, [one.data for one in series]),
+        count=_count(measurement.x_axis),
+        is_thinned=_count(measurement.x_axis) > len(xs),
     )
+
+
+def _count(axis: Any) -> int:
+    """How many points were measured: a long axis comes with those that are drawn."""
+    return max(len(axis.data), getattr(axis, "count", 0))
 
 
 def _padded(values: Sequence[float], margin: float) -> tuple[float, float]:
@@ -199,12 +212,12 @@ def _summary(measurement: Any, finite: list[tuple[float, float]], names: list[st
     xs = [x for x, _ in finite]
     return (
         f"{measurement.name}: {', '.join(names)} over {_title(measurement.x_axis, 'x')}, "
-        f"{len(measurement.x_axis.data)} points from {number(min(xs))} to {number(max(xs))}; "
+        f"{_count(measurement.x_axis)} points from {number(min(xs))} to {number(max(xs))}; "
         f"lowest {number(low)}, highest {number(high)}."
     )
 
 
-def _table(xs: list[Any], columns: list[Any], most: int = 500) -> list[list[str]]:
+def _table(xs: list[Any], columns: list[Any], most: int = MOST_NUMBERS) -> list[list[str]]:
     def cell(value: Any) -> str:
         return number(value) if is_number(value) else "–"
 

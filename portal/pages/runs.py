@@ -13,8 +13,9 @@ from portal.pages.sign_in import signed_in_only
 from portal.services import procedures as procedure_services
 from portal.services import runs as run_services
 from portal.services import stations as station_services
-from portal.services.run_details import MeasurementView, PhaseView
-from portal.services.runs import RunDetail, RunQuery
+from portal.services.run_details import PhaseView, RunDetail, show_logs, show_phases, show_start
+from portal.services.run_pieces import MOST_FAILED, Start
+from portal.services.runs import RunQuery
 from portal.web import actor, db, portal
 from station.operator_limits import limit_words
 from station.operator_sweeps import result_text, worst_point
@@ -52,12 +53,21 @@ class RunFilters:
 
 @dataclass(frozen=True)
 class Failure:
-    """One line of what failed: where it is on the page, the value, the limits."""
+    """One line of what failed: where it is to be seen, the value, the limits."""
 
-    anchor: str
+    href: str
     name: str
     value: str
     limits: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The phase that STOP cut short, and where it is to be seen."""
+
+    id: str
+    name: str
+    href: str
 
 
 @pages.get("/runs")
@@ -94,26 +104,56 @@ def index() -> Response:
 
 @pages.get("/runs/<run_id>")
 def show(run_id: str) -> Response:
-    """The page of one run."""
-    run = run_services.show_run(db(), actor(), run_id)
-    in_phases = {file.id for phase in run.phases for file in phase.attachments}
+    """The page of one run: of a long one the beginning, with a way to the rest."""
+    run = show_start(db(), actor(), run_id)
+    in_phases = {file.id for file in run.attachments if file.phase_id is not None}
     return render(
         "runs/show.html",
         run=run,
-        charts=charts_of(run),
+        charts=charts_of(run.phases),
         failures=failures_of(run),
-        stopped=stopped_phase_of(run),
+        most_failed=MOST_FAILED,
+        stopped=stopped_of(run),
         run_files=[file for file in run.attachments if file.id not in in_phases],
     )
 
 
-def charts_of(run: RunDetail) -> dict[str, LineChart]:
-    """The drawings of the run's sweeps, by measurement id."""
-    drawn = {one.id: line_chart(one) for phase in run.phases for one in phase.measurements if one.x_axis is not None}
+@pages.get("/runs/<run_id>/phases")
+def phases(run_id: str) -> Response:
+    """A long run's phases from some place on: a page, or what htmx puts behind those that are shown."""
+    start = Start(_number("phase"), _number("measurement"))
+    run, piece = show_phases(db(), actor(), run_id, start)
+    return render(
+        "runs/phases.html",
+        "runs/_phases.html",
+        run=run,
+        phases=piece.phases,
+        more_phases=piece.more,
+        charts=charts_of(piece.phases),
+        nothing="The record has no phases from here on.",
+    )
+
+
+@pages.get("/runs/<run_id>/logs")
+def logs(run_id: str) -> Response:
+    """A long run's log from some line on: a page, or what htmx puts behind the lines that are shown."""
+    run, piece = show_logs(db(), actor(), run_id, _number("line"))
+    return render("runs/logs.html", "runs/_log_lines.html", run=run, lines=piece.lines, more_logs=piece.more)
+
+
+def _number(name: str) -> int:
+    """A place in the run, from the address; the first for anything that is none."""
+    text = request.args.get(name, "")
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 8 else 0
+
+
+def charts_of(phases: list[PhaseView]) -> dict[str, LineChart]:
+    """The drawings of the sweeps, by measurement id."""
+    drawn = {one.id: line_chart(one) for phase in phases for one in phase.measurements if one.x_axis is not None}
     return {key: chart for key, chart in drawn.items() if chart is not None}
 
 
-def stopped_phase_of(run: RunDetail) -> PhaseView | None:
+def stopped_of(run: RunDetail) -> Stopped | None:
     """The phase that STOP cut short; None in a run that nobody stopped.
 
     The interface knows no ABORTED for phases, so such a one is stored as ERROR. It is the first: after a real error
@@ -121,28 +161,38 @@ def stopped_phase_of(run: RunDetail) -> PhaseView | None:
     """
     if run.outcome != "ABORTED":
         return None
-    return next((phase for phase in _last_attempts(run) if phase.outcome == "ERROR"), None)
+    phase = next((phase for phase in run.failed_phases if phase.outcome == "ERROR"), None)
+    return Stopped(phase.id, phase.name, _address_of_phase(run, phase)) if phase is not None else None
 
 
 def failures_of(run: RunDetail) -> list[Failure]:
     """What failed in the last attempt of each phase: measurements, or the phase where none of them says why."""
-    stopped = stopped_phase_of(run)
+    stopped = stopped_of(run)
+    shown = _shown(run)
     failures: list[Failure] = []
-    for phase in _last_attempts(run):
-        if phase.outcome not in ("FAIL", "ERROR", "TIMEOUT"):
-            continue
+    for phase in run.failed_phases:
         failed = [one for one in phase.measurements if one.outcome == "FAIL"]
-        failures += [_failure(phase, one) for one in failed]
-        if not failed and phase is not stopped:
-            failures.append(Failure(f"phase-{phase.id}", phase.name, str(phase.outcome), ""))
+        for one in failed:
+            place = Start(phase.position, one.position)
+            href = _address(run, f"measurement-{one.id}", place, is_here=one.id in shown)
+            limits = limit_words(worst_point(one))
+            failures.append(Failure(href, f"{phase.name}: {one.name}", result_text(one), limits))
+        if not failed and (stopped is None or phase.id != stopped.id):
+            failures.append(Failure(_address_of_phase(run, phase), phase.name, str(phase.outcome), ""))
     return failures
 
 
-def _last_attempts(run: RunDetail) -> list[PhaseView]:
-    return list({phase.name: phase for phase in run.phases}.values())
+def _shown(run: RunDetail) -> set[str]:
+    """The ids of phases and measurements that this page shows."""
+    return {one.id for phase in run.phases for one in phase.measurements} | {phase.id for phase in run.phases}
 
 
-def _failure(phase: PhaseView, measurement: MeasurementView) -> Failure:
-    limits = limit_words(worst_point(measurement))
-    name = f"{phase.name}: {measurement.name}"
-    return Failure(f"measurement-{measurement.id}", name, result_text(measurement), limits)
+def _address_of_phase(run: RunDetail, phase: PhaseView) -> str:
+    return _address(run, f"phase-{phase.id}", Start(phase.position, 0), is_here=phase.id in _shown(run))
+
+
+def _address(run: RunDetail, anchor: str, place: Start, *, is_here: bool) -> str:
+    """Where a phase or measurement is: on this page, or on one that begins with it."""
+    if is_here:
+        return f"#{anchor}"
+    return url_for("runs.phases", run_id=run.id, phase=place.phase, measurement=place.measurement, _anchor=anchor)

@@ -6,9 +6,9 @@ Source: contract/v2-api.md §1.11.
 from __future__ import annotations
 
 import json
-import math
 import operator
 import re
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
@@ -37,7 +37,8 @@ def _check(values: dict[str, Any], *, may_be_null: bool) -> dict[str, Any]:
             raise refuse(f"The metadata key {key[:60]!r} must be 1 to 40 of letters, digits and _ . : + -")
         if value is None and may_be_null:
             continue
-        is_plain = isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+        # An integer beyond all floats is refused too: no client could read an answer that holds it.
+        is_plain = isinstance(value, str) or (isinstance(value, int | float) and abs(value) <= sys.float_info.max)
         if not is_plain:
             raise refuse(f"The metadata value of {key!r} must be text, a finite number or a truth value.")
         if isinstance(value, str) and len(value) > LONGEST_TEXT:

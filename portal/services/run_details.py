@@ -1,93 +1,57 @@
-"""Everything that one run holds, in a fixed number of statements."""
+"""Everything that one run holds, in a fixed number of statements; or what its page shows of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from portal.errors import NotFound
-from portal.models import Attachment, LogLine, Measurement, Part, Phase, Revision, Run, RunSubUnit, Unit
+from portal.models import LogLine, Measurement, Part, Phase, Revision, Run, RunSubUnit, Unit
+from portal.services import edits
 from portal.services.actors import Actor, Permission, require
 from portal.services.names import is_id
 from portal.services.run_lists import RunRow, row_of, select_rows
-from portal.services.validators import shown_validator
+from portal.services.run_pieces import (
+    FIRST,
+    LogPiece,
+    PhasePiece,
+    Start,
+    failed_phases,
+    logs_from,
+    phases_from,
+)
+from portal.services.run_views import (
+    AttachmentView,
+    LogView,
+    MeasurementView,
+    PhaseView,
+    SeriesView,
+    read_attachments,
+    read_logs,
+    read_phases,
+)
 
 if TYPE_CHECKING:
     from portal.database import Db
 
+__all__ = [
+    "AttachmentView",
+    "LogView",
+    "MeasurementView",
+    "PhaseView",
+    "RunDetail",
+    "SeriesView",
+    "SubUnitView",
+    "find_run",
+    "show_logs",
+    "show_phases",
+    "show_run",
+    "show_start",
+]
+
 PREVIOUS_RUNS = 10
-
-
-@dataclass(frozen=True)
-class SeriesView:
-    """One axis. ``validators`` with all keys of the interface."""
-
-    data: list[Any]
-    name: str | None
-    units: str | None
-    description: str | None
-    validators: list[dict[str, Any]]
-    aggregations: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class MeasurementView:
-    """A value with its limits and its verdict."""
-
-    id: str
-    name: str
-    outcome: str
-    measured_value: Any
-    units: str | None
-    validators: list[dict[str, Any]]
-    aggregations: list[dict[str, Any]]
-    x_axis: SeriesView | None
-    y_axis: list[SeriesView]
-    docstring: str | None
-
-
-@dataclass(frozen=True)
-class AttachmentView:
-    """A file of the run. ``size_bytes`` is None until it has been uploaded; ``phase``: its name."""
-
-    id: str
-    name: str
-    size_bytes: int | None
-    content_type: str | None
-    is_image: bool
-    phase: str | None
-
-
-@dataclass(frozen=True)
-class PhaseView:
-    """One attempt of a phase; ``attempt`` counts from 1."""
-
-    id: str
-    name: str
-    outcome: str
-    started_at: datetime
-    ended_at: datetime
-    duration_ms: int
-    attempt: int
-    sequence_path: str | None
-    docstring: str | None
-    measurements: list[MeasurementView]
-    attachments: list[AttachmentView]
-
-
-@dataclass(frozen=True)
-class LogView:
-    """A line of the log."""
-
-    id: str
-    level: str
-    at: datetime
-    message: str
-    source_file: str
-    line_number: int
 
 
 @dataclass(frozen=True)
@@ -102,16 +66,26 @@ class SubUnitView:
 
 @dataclass(frozen=True)
 class RunDetail(RunRow):
-    """A run with all that belongs to it. ``previous_runs``: of the same unit, the newest first."""
+    """A run with all that belongs to it. ``previous_runs``: of the same unit, the newest first.
+
+    A page shows the beginning of a long one: ``phases`` and ``logs`` are then not all, ``more_phases`` and
+    ``more_logs`` say where they go on. ``failed_phases``: the last attempts that did not pass, with what failed in
+    them, wherever they are in the record. ``etag``: of this state of the run.
+    """
 
     phases: list[PhaseView]
     logs: list[LogView]
     attachments: list[AttachmentView]
     previous_runs: list[RunRow]
     sub_units: list[SubUnitView]
-    sequences: list[dict[str, Any]]
     config: list[dict[str, Any]]
     secrets: list[dict[str, Any]]
+    phase_count: int
+    log_count: int
+    etag: str
+    failed_phases: list[PhaseView] = field(default_factory=list)
+    more_phases: Start | None = None
+    more_logs: int | None = None
 
 
 def find_run(db: Db, actor: Actor, run_id: str) -> Run:
@@ -124,101 +98,81 @@ def find_run(db: Db, actor: Actor, run_id: str) -> Run:
 
 
 def show_run(db: Db, actor: Actor, run_id: str) -> RunDetail:
-    """One run. Raises `NotFound`; `Forbidden`."""
+    """One run, whole. Raises `NotFound`; `Forbidden`."""
     run = find_run(db, actor, run_id)
-    row = row_of(db.session.execute(select_rows().where(Run.id == run.id)).one())
-    attachments = _attachments(db, run)
-    return RunDetail(
-        **{field.name: getattr(row, field.name) for field in fields(row)},
-        phases=_phases(db, run, attachments),
-        logs=_logs(db, run),
-        attachments=[view for _, view in attachments],
-        previous_runs=_previous(db, run),
-        sub_units=_sub_units(db, run),
-        sequences=run.sequences or [],
-        config=run.config or [],
-        secrets=run.secrets or [],
-    )
-
-
-def _attachments(db: Db, run: Run) -> list[tuple[str | None, AttachmentView]]:
-    """Each with the id of its phase."""
-    wanted = (
-        select(Attachment, Phase.name)
-        .outerjoin(Phase, Phase.id == Attachment.phase_id)
-        .where(Attachment.run_id == run.id)
-        .order_by(Attachment.created_at, Attachment.id)
-    )
-    return [
-        (
-            file.phase_id,
-            AttachmentView(file.id, file.name, file.size_bytes, file.content_type, file.is_image, phase_name),
-        )
-        for file, phase_name in db.session.execute(wanted)
-    ]
-
-
-def _phases(db: Db, run: Run, attachments: list[tuple[str | None, AttachmentView]]) -> list[PhaseView]:
-    measurements_by_phase: dict[str, list[MeasurementView]] = {}
-    wanted = (
+    files = read_attachments(db, run.id)
+    phases = read_phases(
+        db,
+        select(Phase).where(Phase.run_id == run.id).order_by(Phase.position),
         select(Measurement)
         .join(Phase, Phase.id == Measurement.phase_id)
         .where(Phase.run_id == run.id)
-        .order_by(Measurement.phase_id, Measurement.position)
+        .order_by(Measurement.position),
+        files,
+        whole=True,
     )
-    for one in db.session.scalars(wanted):
-        measurements_by_phase.setdefault(one.phase_id, []).append(_measurement(one))
-    phases = db.session.scalars(select(Phase).where(Phase.run_id == run.id).order_by(Phase.position))
-    return [
-        PhaseView(
-            id=phase.id,
-            name=phase.name,
-            outcome=phase.outcome,
-            started_at=phase.started_at,
-            ended_at=phase.ended_at,
-            duration_ms=(phase.ended_at - phase.started_at) // timedelta(milliseconds=1),
-            attempt=phase.retry_count + 1,
-            sequence_path=phase.sequence_path,
-            docstring=phase.docstring,
-            measurements=measurements_by_phase.get(phase.id, []),
-            attachments=[view for phase_id, view in attachments if phase_id == phase.id],
-        )
-        for phase in phases
-    ]
+    logs = read_logs(db, select(LogLine).where(LogLine.run_id == run.id).order_by(LogLine.position))
+    return _detail(
+        db, run, files, phases=phases, logs=logs, phase_count=len(phases), log_count=len(logs),
+    )  # fmt: skip
 
 
-def _measurement(stored: Measurement) -> MeasurementView:
-    return MeasurementView(
-        id=stored.id,
-        name=stored.name,
-        outcome=stored.outcome,
-        measured_value=stored.measured_value,
-        units=stored.units,
-        validators=[shown_validator(one) for one in stored.validators],
-        aggregations=stored.aggregations,
-        x_axis=_series(stored.x_axis) if stored.x_axis is not None else None,
-        y_axis=[_series(one) for one in stored.y_axis or []],
-        docstring=stored.docstring,
+def show_start(db: Db, actor: Actor, run_id: str) -> RunDetail:
+    """One run as its page shows it: the beginning of what is long, and of curves what is drawn.
+
+    Raises `NotFound`; `Forbidden`.
+    """
+    run = find_run(db, actor, run_id)
+    files = read_attachments(db, run.id)
+    phases, logs = phases_from(db, run.id, FIRST, files), logs_from(db, run.id, 0)
+    return _detail(
+        db,
+        run,
+        files,
+        phases=phases.phases,
+        logs=logs.lines,
+        phase_count=_count(db, Phase, run.id),
+        log_count=_count(db, LogLine, run.id),
+        failed_phases=failed_phases(db, run.id),
+        more_phases=phases.more,
+        more_logs=logs.more,
     )
 
 
-def _series(stored: dict[str, Any]) -> SeriesView:
-    return SeriesView(
-        data=stored["data"],
-        name=stored["name"],
-        units=stored["units"],
-        description=stored.get("description"),
-        validators=[shown_validator(one) for one in stored.get("validators", [])],
-        aggregations=stored.get("aggregations", []),
+def show_phases(db: Db, actor: Actor, run_id: str, start: Start) -> tuple[RunRow, PhasePiece]:
+    """A long run's phases from there on, as its page shows them. Raises `NotFound`; `Forbidden`."""
+    run = find_run(db, actor, run_id)
+    return _row(db, run), phases_from(db, run.id, start, read_attachments(db, run.id))
+
+
+def show_logs(db: Db, actor: Actor, run_id: str, start: int) -> tuple[RunRow, LogPiece]:
+    """A long run's log from that line on. Raises `NotFound`; `Forbidden`."""
+    run = find_run(db, actor, run_id)
+    return _row(db, run), logs_from(db, run.id, start)
+
+
+def _detail(db: Db, run: Run, files: list[AttachmentView], **pieces: Any) -> RunDetail:
+    row = _row(db, run)
+    return RunDetail(
+        **{one.name: getattr(row, one.name) for one in fields(row)},
+        attachments=files,
+        previous_runs=_previous(db, run),
+        sub_units=_sub_units(db, run),
+        config=run.config or [],
+        secrets=run.secrets or [],
+        etag=edits.etag(run),
+        **pieces,
     )
 
 
-def _logs(db: Db, run: Run) -> list[LogView]:
-    wanted = select(LogLine).where(LogLine.run_id == run.id).order_by(LogLine.position)
-    return [
-        LogView(line.id, line.level, line.at, line.message, line.source_file, line.line_number)
-        for line in db.session.scalars(wanted)
-    ]
+def _row(db: Db, run: Run) -> RunRow:
+    return row_of(db.session.execute(select_rows().where(Run.id == run.id)).one())
+
+
+def _count(db: Db, model: type[Phase] | type[LogLine], run_id: str) -> int:
+    """How many there are: positions have no holes, so that the last one says it."""
+    last = db.session.scalar(select(func.max(model.position)).where(model.run_id == run_id))
+    return 0 if last is None else last + 1
 
 
 def _previous(db: Db, run: Run) -> list[RunRow]:

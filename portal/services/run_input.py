@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from portal.services.metadata import Metadata, refuse
-from portal.services.names import is_id
 
 LONGEST_LOG_MESSAGE, LONGEST_SOURCE_FILE = 10_000, 200
+# The interface sets no limits to these. Ours are far above what people write, and below what would break an index or
+# a page.
+LONGEST_NAME, LONGEST_DOCSTRING, LONGEST_PATH, LONGEST_UNITS = 1000, 100_000, 1000, 200
+LONGEST_EXPRESSION = 10_000
+# Phases, measurements, lines: a list's cursor is a run's number and a place inside of it (`portal.services.pieces`).
+MOST_PIECES = 2**20
 _BATCH_NUMBER = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _CONFIG_SOURCES = Literal["default", "shell", "dotenv", "process", "station", "procedure", "organization"]
 
@@ -43,10 +49,15 @@ def named(what: str, most: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _procedure_id(value: str) -> str:
-    if not is_id(value):
-        raise refuse("The procedure_id is not a UUID.")
-    return value.lower()
+def at_most(what: str, most: int) -> AfterValidator:
+    """A text of at most so many characters, kept as it is; ``what`` names it in refusals."""
+
+    def check(value: str) -> str:
+        if len(value) > most:
+            raise refuse(f"The {what} has a length of {len(value)}: at most {most} characters are possible.")
+        return value
+
+    return AfterValidator(check)
 
 
 def checked_batch_number(value: str) -> str:
@@ -64,16 +75,47 @@ def _operator(value: str) -> str:
 
 
 def json_value(value: Any) -> Any:
-    """A JSON value as it is stored: NaN and infinities become null, as the clients send them."""
+    """A JSON value as it is stored: NaN and infinities become null, as the clients send them.
+
+    So do integers beyond all floats: no client could read an answer that holds one.
+    """
     match value:
         case float():
             return value if math.isfinite(value) else None
+        case int():
+            return value if abs(value) <= sys.float_info.max else None
         case list():
             return [json_value(item) for item in value]
         case dict():
             return {key: json_value(item) for key, item in value.items()}
         case _:
             return value
+
+
+def _points(values: list[Any]) -> list[Any]:
+    """The points of an axis: numbers, texts and nulls. What is no number in JSON, such as 1e999, becomes null.
+
+    An axis may have a million points: one of plain numbers is recognised without a look at each.
+    """
+    kinds = set(map(type, values))
+    if kinds <= {float, int, str, type(None)}:
+        numbers = values if kinds <= {float, int} else [value for value in values if type(value) in (float, int)]
+        try:
+            extremes = (max(numbers, default=0), min(numbers, default=0)) if int in kinds else ()
+            if all(map(math.isfinite, extremes)) and (float not in kinds or math.isfinite(sum(numbers))):
+                return values
+        except OverflowError:  # an integer beyond all floats: looked at one by one
+            pass
+    for place, value in enumerate(values):
+        if not isinstance(value, str | float | int | None):
+            raise refuse(f"The data of an axis must be numbers: number {place} is of type {type(value).__name__}.")
+    return [json_value(float(value) if isinstance(value, bool) else value) for value in values]
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, str) and (not isinstance(value, int | float) or json_value(value) is None):
+        raise refuse("The value of a setting in config must be text, a finite number or a truth value.")
+    return value
 
 
 def _joined(value: Any) -> Any:
@@ -87,7 +129,15 @@ def _list(value: Any) -> Any:
 
 Instant = Annotated[datetime, AfterValidator(_instant)]
 Value = Annotated[Any, AfterValidator(json_value)]
-Units = Annotated[str | None, BeforeValidator(_joined)]
+Units = Annotated[Annotated[str, at_most("units", LONGEST_UNITS)] | None, BeforeValidator(_joined)]
+Docstring = Annotated[str, at_most("docstring", LONGEST_DOCSTRING)]
+Expression = Annotated[str, at_most("expression", LONGEST_EXPRESSION)]
+Label = Annotated[str, at_most("name", LONGEST_NAME)]
+Points = Annotated[
+    list[Any],
+    AfterValidator(_points),
+    WithJsonSchema({"type": "array", "items": {"type": ["number", "string", "null"]}}),
+]
 Outcome = Literal["PASS", "FAIL", "ERROR", "TIMEOUT", "ABORTED"]
 Verdict = Literal["PASS", "FAIL", "UNSET"]
 Finite32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
@@ -104,9 +154,9 @@ class ValidatorIn(In):
     """A limit. Any subset of the fields is legal."""
 
     outcome: Verdict | None = None
-    operator: str | None = None
+    operator: Annotated[str, at_most("operator", LONGEST_NAME)] | None = None
     expected_value: Value = None
-    expression: str | None = None
+    expression: Expression | None = None
     is_decisive: bool | None = None
 
 
@@ -116,10 +166,10 @@ Validators = Annotated[list[ValidatorIn], BeforeValidator(_list)]
 class AggregationIn(In):
     """A figure over the points of a measurement or of an axis."""
 
-    type: str
+    type: Annotated[str, at_most("type of the aggregation", LONGEST_NAME)]
     outcome: Verdict | None = None
     value: Value = None
-    unit: str | None = None
+    unit: Annotated[str, at_most("unit", LONGEST_UNITS)] | None = None
     validators: Validators = []
 
 
@@ -129,10 +179,10 @@ Aggregations = Annotated[list[AggregationIn], BeforeValidator(_list)]
 class SeriesIn(In):
     """One axis. A point that could not be measured is null."""
 
-    data: Annotated[list[float | str | None], AfterValidator(json_value)]
+    data: Points
     units: Units = None
-    name: str | None = None
-    description: str | None = None
+    name: Label | None = None
+    description: Docstring | None = None
     validators: Validators = []
     aggregations: Aggregations = []
 
@@ -140,7 +190,7 @@ class SeriesIn(In):
 class MeasurementIn(In):
     """A value with its limits. ``lower_limit`` and ``upper_limit`` are the older way to give them."""
 
-    name: str
+    name: Annotated[str, at_most("measurement's name", LONGEST_NAME)]
     outcome: Verdict
     x_axis: SeriesIn | None = None
     y_axis: Annotated[list[SeriesIn], BeforeValidator(_list)] = []
@@ -150,17 +200,17 @@ class MeasurementIn(In):
     upper_limit: Limit = None
     validators: Validators = []
     aggregations: Aggregations = []
-    docstring: str | None = None
+    docstring: Docstring | None = None
 
 
 class PhaseIn(In):
     """One attempt of a phase. ``retry_count`` is 0 for the first."""
 
-    name: str
+    name: Annotated[str, at_most("phase's name", LONGEST_NAME)]
     outcome: Literal["PASS", "FAIL", "SKIP", "ERROR"]
     started_at: Instant
     ended_at: Instant
-    docstring: str | None = None
+    docstring: Docstring | None = None
     measurements: Annotated[list[MeasurementIn], BeforeValidator(_list)] = []
     retry_count: Annotated[Finite32, BeforeValidator(lambda value: value or 0)] = 0
     sequence_path: str | None = None
@@ -169,10 +219,10 @@ class PhaseIn(In):
 class SequenceIn(In):
     """A group of phases, at its place in the tree of groups."""
 
-    path: str
-    name: str
+    path: Annotated[str, named("path of a sequence", LONGEST_PATH)]
+    name: Annotated[str, at_most("sequence's name", LONGEST_NAME)]
     outcome: Literal["PASS", "FAIL", "ERROR", "TIMEOUT", "ABORTED", "SKIP"]
-    source: str | None = None
+    source: Annotated[str, at_most("source of a sequence", LONGEST_PATH)] | None = None
     started_at: Instant | None = None
     ended_at: Instant | None = None
 
@@ -190,19 +240,19 @@ class LogIn(In):
 class ConfigIn(In):
     """A setting that was in force."""
 
-    key: str
-    value: Value = None
-    variable_id: str | None = None
-    version: Value = None
+    key: Label
+    value: Annotated[Any, AfterValidator(_plain), WithJsonSchema({"type": ["string", "number", "boolean"]})]
+    variable_id: Label | None = None
+    version: int | None = None
     source: _CONFIG_SOURCES | None = None
 
 
 class SecretIn(In):
     """A secret that was used: its name only."""
 
-    key: str
-    variable_id: str | None = None
-    version: Value = None
+    key: Label
+    variable_id: Label | None = None
+    version: int | None = None
     source: _CONFIG_SOURCES | None = None
 
     @model_validator(mode="before")
@@ -214,10 +264,13 @@ class SecretIn(In):
 
 
 class RunIn(In):
-    """The record of a run: the body of ``POST /api/v2/runs``."""
+    """The record of a run: the body of ``POST /api/v2/runs``.
+
+    ``procedure_id``: the procedure's UUID, or its short identifier such as ``FVT1``.
+    """
 
     outcome: Outcome
-    procedure_id: Annotated[str, AfterValidator(_procedure_id)]
+    procedure_id: Annotated[str, named("procedure_id", 100)]
     started_at: Instant
     ended_at: Instant
     serial_number: Annotated[str, named("serial number", 60)]
@@ -232,7 +285,7 @@ class RunIn(In):
     revision_number: Annotated[str, named("revision number", 60)] | None = None
     batch_number: Annotated[str, AfterValidator(checked_batch_number)] | None = None
     sub_units: Annotated[list[Annotated[str, named("sub-unit's serial number", 60)]], BeforeValidator(_list)] = []
-    docstring: str | None = None
+    docstring: Docstring | None = None
     phases: Annotated[list[PhaseIn], BeforeValidator(_list)] = []
     sequences: Annotated[list[SequenceIn], BeforeValidator(_list)] = []
     logs: Annotated[list[LogIn], BeforeValidator(_list)] = []
@@ -240,6 +293,16 @@ class RunIn(In):
     unit_metadata: Metadata = {}
     config: Annotated[list[ConfigIn], BeforeValidator(_list)] = []
     secrets: Annotated[list[SecretIn], BeforeValidator(_list)] = []
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> RunIn:
+        measurements = sum(len(phase.measurements) for phase in self.phases)
+        for what, count in (
+            ("phases", len(self.phases)), ("measurements", measurements), ("log lines", len(self.logs)),
+        ):  # fmt: skip
+            if count > MOST_PIECES:
+                raise refuse(f"The run has {count} {what}: at most {MOST_PIECES} are possible.")
+        return self
 
     @model_validator(mode="after")
     def _slots_and_sequences(self) -> RunIn:

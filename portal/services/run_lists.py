@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from portal.models import Batch, Part, Procedure, ProcedureVersion, Revision, Run, Station, Unit, User
 from portal.services.actors import Actor, Permission, require
 from portal.services.cursors import read_cursor, write_cursor
-from portal.services.names import is_id, same
-from portal.services.paging import Listing
+from portal.services.paging import CountedPage, Listing, Place
 from portal.services.procedures import ProcedureRef
 from portal.services.refs import Person, Ref
+from portal.services.run_filters import Condition_, RunFilter, narrowing, several
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -50,12 +50,11 @@ class Page(Generic[T]):
     next_cursor: str | None
 
 
-@dataclass(frozen=True)
-class RunQuery:
-    """Which runs. All that is given must fit; several values of one kind: any of them.
+@dataclass(frozen=True, kw_only=True)
+class RunQuery(RunFilter):
+    """Which runs, and which page of them, newest first. For pages of ours, whose filters have one value each.
 
-    ``serial_part``: a piece of the serial number, as somebody types it. ``offset`` is for the published interface,
-    whose pages are counted; pages of ours use ``cursor``.
+    ``serial_part``: a piece of the serial number, as somebody types it.
     """
 
     serial_number: str | None = None
@@ -63,17 +62,8 @@ class RunQuery:
     outcome: str | None = None
     station_id: str | None = None
     procedure_id: str | None = None
-    started_after: datetime | None = None
-    started_before: datetime | None = None
     cursor: str | None = None
     limit: int = 50
-    offset: int = 0
-    ids: tuple[str, ...] = ()
-    outcomes: tuple[str, ...] = ()
-    procedure_ids: tuple[str, ...] = ()
-    serial_numbers: tuple[str, ...] = ()
-    part_numbers: tuple[str, ...] = ()
-    station_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +87,9 @@ class RunRow:
     slot_name: str | None
     docstring: str | None
     metadata: dict[str, Any]
+    sequences: list[dict[str, Any]]
     unit_id: str
+    sample: str | None
     part: Ref
     part_name: str
     revision: Ref
@@ -126,42 +118,95 @@ def list_runs(db: Db, actor: Actor, query: RunQuery) -> Page[RunRow]:
     """A page of runs, newest first. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
     limit = max(1, min(query.limit, LARGEST_PAGE))
-    wanted = _narrow(select_rows(), query).order_by(Run.started_at.desc(), Run.id.desc()).limit(limit + 1)
+    wanted = select_rows().where(*_narrowing(db, query))
+    wanted = wanted.order_by(Run.started_at.desc(), Run.id.desc()).limit(limit + 1)
     if query.cursor is not None:
         started_at, run_id = read_cursor(query.cursor)
         wanted = wanted.where(
             or_(Run.started_at < started_at, and_(Run.started_at == started_at, Run.id < run_id)),
             Run.started_at <= started_at,  # lets the index begin here
         )
-    if query.offset:
-        wanted = wanted.offset(query.offset)
     rows = [row_of(found) for found in db.session.execute(wanted)]
     has_more = len(rows) > limit
     rows = rows[:limit]
     return Page(rows, write_cursor(rows[-1].started_at, rows[-1].id) if has_more else None)
 
 
+def page_runs(db: Db, actor: Actor, query: RunFilter, place: Place) -> CountedPage[RunRow]:
+    """A page of runs for the published interface. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
+    require(actor, Permission.VIEW)
+    wanted = select_rows(first=FIRST.get(place.sort_by)).where(*_merged(db, narrowing(db, query), place))
+    rows, cursor = RUNS.page(db, wanted, place)
+    return CountedPage([row_of(row) for row in rows], cursor)
+
+
+def _merged(db: Db, conditions: list[Condition_], place: Place) -> list[Condition_]:
+    """The conditions, with "one of several values" asked for each value by itself, a page's worth.
+
+    The index of each value's runs goes on with the start: a page's worth of each is read in order, where an IN would
+    read and sort all of them. In any other order nothing is gained.
+    """
+    found = several(conditions)
+    if found is None or place.sort_by != "started_at":
+        return conditions
+    condition, values = found
+    behind: list[Any] = []
+    if place.cursor:
+        row = db.session.execute(select(Run.started_at, Run.id).where(Run.ordinal == place.cursor)).first()
+        if row is None:  # deleted meanwhile: `Listing` knows where it stood
+            return conditions
+        behind = _behind(place, *row)
+    order = [one.desc() if place.is_descending else one.asc() for one in (Run.started_at, Run.id)]
+    others = [one for one in conditions if one is not condition]
+    each = select(Run.id).where(*others, *behind).order_by(*order).limit(place.limit + 1)
+    firsts = [select(each.where(condition.left == value).subquery().c.id) for value in values]
+    return [Run.id.in_(union_all(*firsts))]
+
+
+def _behind(place: Place, started_at: datetime, run_id: str) -> list[Any]:
+    if place.is_descending:
+        return [Run.started_at <= started_at, or_(Run.started_at < started_at, Run.id < run_id)]
+    return [Run.started_at >= started_at, or_(Run.started_at > started_at, Run.id > run_id)]
+
+
 def last_result(db: Db, serial_number: str) -> RunRow | None:
     """The newest run of a unit, whoever asks; None for a unit that was never tested."""
-    wanted = _narrow(select_rows(), RunQuery(serial_number=serial_number))
+    wanted = select_rows().where(*_narrowing(db, RunQuery(serial_number=serial_number)))
     found = db.session.execute(wanted.order_by(Run.started_at.desc(), Run.id.desc()).limit(1)).first()
     return row_of(found) if found is not None else None
 
 
-def select_rows() -> Select[*tuple[Any, ...]]:
-    """The statement behind every list of runs: one row holds all that a `RunRow` needs."""
+def select_rows(*, first: Any = None) -> Select[*tuple[Any, ...]]:
+    """The statement behind every list of runs: one row holds all that a `RunRow` needs.
+
+    Every other table is joined from outside, though a run always has a unit and so on: SQLite then reads the runs
+    first, in the order of an index, and not some small table. first: the model by which the list is sorted, if it is
+    another: read before the runs, in the order of its own index.
+    """
+    found = select(Run, Unit, Revision, Part, Procedure, Station, Batch, ProcedureVersion, Operator, Uploader)
+    if first is not None:
+        found = found.select_from(first).join(Run, _ON[first])
+    else:
+        found = found.select_from(Run)
+    for model, is_its in _ON.items():
+        if model is not first:
+            found = found.outerjoin(model, is_its)
     return (
-        select(Run, Unit, Revision, Part, Procedure, Station, Batch, ProcedureVersion, Operator, Uploader)
-        .join(Unit, Unit.id == Run.unit_id)
-        .join(Revision, Revision.id == Run.revision_id)
-        .join(Part, Part.id == Revision.part_id)
-        .join(Procedure, Procedure.id == Run.procedure_id)
+        found.outerjoin(Procedure, Procedure.id == Run.procedure_id)
         .outerjoin(Station, Station.id == Run.station_id)
         .outerjoin(Batch, Batch.id == Run.batch_id)
         .outerjoin(ProcedureVersion, ProcedureVersion.id == Run.procedure_version_id)
         .outerjoin(Operator, Operator.id == Run.operated_by_user_id)
         .outerjoin(Uploader, Uploader.id == Run.created_by_user_id)
     )
+
+
+_ON: dict[Any, Any] = {
+    Unit: Unit.id == Run.unit_id,
+    Revision: Revision.id == Run.revision_id,
+    Part: Part.id == Run.part_id,
+}
+FIRST: dict[str, Any] = {"serial_number": Unit, "part_number": Part, "revision_number": Revision}
 
 
 def row_of(found: Any) -> RunRow:
@@ -186,7 +231,9 @@ def row_of(found: Any) -> RunRow:
         slot_name=run.slot_name,
         docstring=run.docstring,
         metadata=run.run_metadata,
+        sequences=run.sequences or [],
         unit_id=unit.id,
+        sample=unit.sample,
         part=Ref(part.id, part.number),
         part_name=part.name,
         revision=Ref(revision.id, revision.number),
@@ -203,31 +250,16 @@ def _operator_of(run: Run, member: User | None) -> Person | None:
     return Person(None, run.operated_by_name, None) if run.operated_by_name is not None else None
 
 
-def _narrow(wanted: Select[*tuple[Any, ...]], query: RunQuery) -> Select[*tuple[Any, ...]]:
-    serials = (*query.serial_numbers, *([query.serial_number] if query.serial_number is not None else []))
-    any_of: list[tuple[Any, tuple[str, ...]]] = [
-        (Run.id, tuple(one for one in query.ids if is_id(one)) if query.ids else ()),
-        (Run.outcome, _with(query.outcomes, query.outcome)),
-        (Run.procedure_id, _with(query.procedure_ids, query.procedure_id)),
-        (Run.station_id, _with(query.station_ids, query.station_id)),
-        (Unit.serial_key, tuple(same(one) for one in serials)),
-        (Part.number_key, tuple(same(one) for one in query.part_numbers)),
-    ]
-    for column, values in any_of:
-        if values:
-            clean = [value.replace("\0", "") for value in values]  # PostgreSQL refuses the text altogether
-            wanted = wanted.where(column == clean[0] if len(clean) == 1 else column.in_(clean))
-    if query.ids and not any(is_id(one) for one in query.ids):
-        wanted = wanted.where(Run.id == "")
+def _narrowing(db: Db, query: RunQuery) -> list[Any]:
+    single = {
+        "serial_numbers": query.serial_number,
+        "outcomes": query.outcome,
+        "station_ids": query.station_id,
+        "procedure_ids": query.procedure_id,
+    }
+    given: dict[str, Any] = {
+        name: (*getattr(query, name), value) for name, value in single.items() if value is not None
+    }
     if query.serial_part is not None:
-        typed = same(query.serial_part.replace("\0", ""))
-        wanted = wanted.where(Unit.serial_key.contains(typed, autoescape=True))
-    if query.started_after is not None:
-        wanted = wanted.where(Run.started_at >= query.started_after)
-    if query.started_before is not None:
-        wanted = wanted.where(Run.started_at <= query.started_before)
-    return wanted
-
-
-def _with(several: tuple[str, ...], one: str | None) -> tuple[str, ...]:
-    return several if one is None else (*several, one)
+        given["search"] = query.serial_part
+    return narrowing(db, replace(query, **given))

@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from portal.announcements import RunStored
-from portal.errors import Conflict, Forbidden, Invalid, NotFound
-from portal.models import LogLine, Measurement, Phase, Procedure, Run, StationProcedure
+from portal.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
+from portal.models import Curve, LogLine, Measurement, Phase, Procedure, Run, StationProcedure
 from portal.models.base import new_id
 from portal.services import audit
 from portal.services.actors import Actor, Permission, require
+from portal.services.curves import pack_axes
+from portal.services.names import is_id
 from portal.services.run_details import RunDetail, find_run, show_run
 from portal.services.run_input import MeasurementIn, RunIn
-from portal.services.run_lists import Page, RunQuery, RunRow, last_result, list_runs
+from portal.services.run_lists import Page, RunQuery, RunRow, last_result, list_runs, page_runs
 from portal.services.run_references import take_unit, take_version
 from portal.services.unit_children import take_sub_units
 from portal.services.upsert import insert_all, insert_or_ignore
@@ -35,6 +37,7 @@ __all__ = [
     "find_run",
     "last_result",
     "list_runs",
+    "page_runs",
     "show_run",
 ]
 
@@ -60,24 +63,35 @@ def create_run(db: Db, actor: Actor, run: RunIn, now: datetime | None = None) ->
             return first_id
         _insert_phases(db, run, run_id, procedure.id)
         _insert_logs(db, run, run_id)
-        stored = db.session.get_one(Run, run_id)
-        audit.record(db, actor, "run:created", stored, outcome=run.outcome, serial_number=run.serial_number)
+        # Named by its id alone: reading the row back would cost every record a statement.
+        audit.record(db, actor, "run:created", Run(id=run_id), outcome=run.outcome, serial_number=run.serial_number)
         db.announce(RunStored(run_id, actor.station_id, run.execution_id))
     return run_id
 
 
-def _procedure(db: Db, actor: Actor, procedure_id: str) -> Procedure:
-    """The record's procedure. A station learns nothing of procedures that it is not linked to, existing or not."""
-    if actor.is_station:
-        link = select(StationProcedure.procedure_id).where(
-            StationProcedure.station_id == actor.id, StationProcedure.procedure_id == procedure_id
+def _procedure(db: Db, actor: Actor, named: str) -> Procedure:
+    """The record's procedure, by its id or short identifier, in one statement.
+
+    A station learns nothing of procedures that it is not linked to, existing or not.
+    """
+    is_uuid = is_id(named)
+    wanted = select(Procedure, StationProcedure.station_id).outerjoin(
+        StationProcedure,
+        and_(StationProcedure.procedure_id == Procedure.id, StationProcedure.station_id == actor.station_id),
+    )
+    is_it = Procedure.id == named.lower() if is_uuid else Procedure.identifier_key == named.lower()
+    found = db.session.execute(wanted.where(is_it)).first()
+    if found is None and not is_uuid:
+        raise BadRequest(
+            f"The procedure_id {named!r} is not a UUID, and no procedure has it as its short identifier.",
+            "procedure_id",
         )
-        if db.session.scalar(link) is None:
-            raise Forbidden("This station is not authorized to create runs of this procedure: link it to the station.")
-    found = db.session.get(Procedure, procedure_id)
+    if actor.is_station and (found is None or found[1] is None):
+        raise Forbidden("This station is not authorized to create runs of this procedure: link it to the station.")
     if found is None:
         raise NotFound("procedure")
-    return found
+    procedure: Procedure = found[0]
+    return procedure
 
 
 def _insert(db: Db, actor: Actor, run: RunIn, procedure: Procedure, run_id: str, now: datetime) -> str:
@@ -125,7 +139,8 @@ def _insert(db: Db, actor: Actor, run: RunIn, procedure: Procedure, run_id: str,
             return earlier_id
         where = f" in slot {run.slot_key!r}" if run.slot_key else ""
         raise Conflict(f"There is already a run of the execution {run.execution_id!r}{where}.", "execution_id")
-    take_sub_units(db, run_id, unit, run.sub_units)
+    if run.sub_units:
+        take_sub_units(db, run_id, unit, run.sub_units)
     return run_id
 
 
@@ -136,8 +151,13 @@ def _earlier(db: Db, run: RunIn) -> str | None:
 
 
 def _insert_phases(db: Db, run: RunIn, run_id: str, procedure_id: str) -> None:
+    last_attempts: dict[tuple[str, str | None], int] = {}
+    for phase in run.phases:
+        key = (phase.name, phase.sequence_path)
+        last_attempts[key] = max(phase.retry_count, last_attempts.get(key, phase.retry_count))
     phases: list[dict[str, Any]] = []
     measurements: list[dict[str, Any]] = []
+    curves: list[dict[str, Any]] = []
     for position, phase in enumerate(run.phases):
         phase_id = new_id()
         phases.append(
@@ -150,32 +170,41 @@ def _insert_phases(db: Db, run: RunIn, run_id: str, procedure_id: str) -> None:
                 "outcome": phase.outcome,
                 "started_at": phase.started_at,
                 "ended_at": phase.ended_at,
+                "duration_ms": max(0, (phase.ended_at - phase.started_at) // timedelta(milliseconds=1)),
                 "retry_count": phase.retry_count,
+                "is_final_attempt": phase.retry_count == last_attempts[phase.name, phase.sequence_path],
                 "sequence_path": phase.sequence_path,
                 "docstring": phase.docstring,
             }
         )
-        measurements += [
-            _measurement(one, phase_id, place) for place, one in enumerate(phase.measurements, len(measurements))
-        ]
+        for place, one in enumerate(phase.measurements, len(measurements)):
+            measurements.append(_measurement(one, phase_id, place, curves))
     insert_all(db, Phase, phases)
     insert_all(db, Measurement, measurements)
+    insert_all(db, Curve, curves)
 
 
-def _measurement(measurement: MeasurementIn, phase_id: str, position: int) -> dict[str, Any]:
-    is_sweep = measurement.x_axis is not None
+def _measurement(
+    measurement: MeasurementIn, phase_id: str, position: int, curves: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The row; the points of long axes go to ``curves``."""
+    measurement_id = new_id()
+    axes = [*filter(None, [measurement.x_axis]), *measurement.y_axis]
+    packed = pack_axes([axis.data for axis in axes], measurement_id) if axes else []
+    curves += packed
+    stored = [stored_series(axis, is_packed=bool(packed)) for axis in axes]
     return {
-        "id": new_id(),
+        "id": measurement_id,
         "phase_id": phase_id,
         "position": position,
         "name": measurement.name,
         "outcome": measurement.outcome,
-        "measured_value": None if is_sweep else measurement.measured_value,
+        "measured_value": None if axes else measurement.measured_value,
         "units": measurement.units,
         "validators": stored_validators(measurement),
         "aggregations": stored_aggregations(measurement.aggregations),
-        "x_axis": stored_series(measurement.x_axis) if measurement.x_axis is not None else None,
-        "y_axis": [stored_series(axis) for axis in measurement.y_axis] or None,
+        "x_axis": stored[0] if measurement.x_axis is not None else None,
+        "y_axis": (stored[1:] if measurement.x_axis is not None else stored) or None,
         "docstring": measurement.docstring,
     }
 

@@ -19,9 +19,10 @@ def stored_validators(measurement: MeasurementIn) -> list[dict[str, Any]]:
     return [_stored(validator) for validator in measurement.validators] + legacy
 
 
-def stored_series(series: SeriesIn) -> dict[str, Any]:
-    """One axis, as it is stored."""
-    found: dict[str, Any] = {"data": series.data, "units": series.units, "name": series.name}
+def stored_series(series: SeriesIn, *, is_packed: bool = False) -> dict[str, Any]:
+    """One axis, as it is stored. ``is_packed``: its points are in a `Curve`, here is only their number."""
+    points: dict[str, Any] = {"count": len(series.data)} if is_packed else {"data": series.data}
+    found: dict[str, Any] = points | {"units": series.units, "name": series.name}
     optional = {
         "description": series.description,
         "validators": [_stored(validator) for validator in series.validators],
@@ -59,6 +60,11 @@ def shown_validator(stored: dict[str, Any]) -> dict[str, Any]:
         "analytics_expression": made,
         "has_custom_expression": bool(own) and operator is not None,
     }
+
+
+def shown_aggregation(stored: dict[str, Any]) -> dict[str, Any]:
+    """A figure over points, its limits with all their keys."""
+    return stored | {"validators": [shown_validator(one) for one in stored["validators"]]}
 
 
 def _stored(validator: ValidatorIn) -> dict[str, Any]:

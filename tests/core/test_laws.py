@@ -147,7 +147,10 @@ def test_any_value_is_stored_and_comes_back_equal(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"procedure_id": "nonsense"}, "UUID"),
+        ({"procedure_id": " "}, "procedure_id"),
+        ({"phases": [{"name": "x" * 1001, "outcome": "PASS", "started_at": NOON, "ended_at": NOON}]}, "phase's name"),
+        ({"docstring": "x" * 100_001}, "docstring"),
+        ({"config": [{"key": "k", "value": {}}]}, "config"),
         ({"serial_number": " "}, "serial number"),
         ({"serial_number": "x" * 61}, "serial number"),
         ({"part_number": ""}, "part"),

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import math
+from datetime import datetime
 from typing import Any
 
 from portal.api.uploads import address
+from portal.api.v2 import shapes
 from portal.api.v2.shapes import duration, instant
-from portal.services.refs import Person, Ref
-from portal.services.run_details import AttachmentView, MeasurementView, PhaseView, RunDetail, SeriesView
+from portal.services.refs import Person
+from portal.services.run_details import (
+    AttachmentView,
+    LogView,
+    MeasurementView,
+    PhaseView,
+    RunDetail,
+    SeriesView,
+    SubUnitView,
+)
 from portal.services.run_lists import RunRow
 
 Json = dict[str, Any]
 
 
-def run_summary(run: RunRow, *, with_metadata: bool = False) -> Json:
-    """An entry of the list."""
-    found: Json = {
+def run_entry(run: RunRow, *, with_metadata: bool, with_sequences: bool) -> Json:
+    """An entry of the list. Of the sequences only the top ones."""
+    found = run_head(run)
+    if with_metadata:
+        found["metadata"] = run.metadata
+    if with_sequences:
+        found["sequences"] = [one for one in sequences(run) if one["parent_path"] is None]
+    return found
+
+
+def run_head(run: RunRow) -> Json:
+    """What every answer says of a run."""
+    return {
         "id": run.id,
         "created_at": instant(run.created_at),
         "started_at": instant(run.started_at),
@@ -33,73 +54,52 @@ def run_summary(run: RunRow, *, with_metadata: bool = False) -> Json:
         "unit": {
             "id": run.unit_id,
             "serial_number": run.serial_number,
-            "sample": None,
-            "part": {
-                "id": run.part.id,
-                "number": run.part.name,
-                "name": run.part_name,
-                "revision": {"id": run.revision.id, "number": run.revision.name},
-            },
-            "batch": {"id": run.batch.id, "number": run.batch.name} if run.batch is not None else None,
+            "sample": run.sample,
+            "part": shapes.part(run.part, run.part_name, run.revision),
+            "batch": shapes.number(run.batch),
         },
         "docstring": run.docstring,
-        "created_by_user": _person(run.created_by_user),
-        "created_by_station": _station(run.station),
-        "operated_by": _person(run.operator),
+        "created_by_user": shapes.member(run.created_by_user),
+        "created_by_station": shapes.station(run.station),
+        "operated_by": _operator(run.operator),
     }
-    return found | ({"metadata": run.metadata} if with_metadata else {})
 
 
 def run_whole(run: RunDetail) -> Json:
     """One run with all that it holds."""
-    return run_summary(run, with_metadata=True) | {
-        "phases": [_phase(phase) for phase in sorted(run.phases, key=lambda p: (p.started_at, p.name, p.attempt))],
-        "sequences": [_sequence(one) for one in sorted(run.sequences, key=lambda one: one["path"].split("/"))],
+    return run_head(run) | {
+        "metadata": run.metadata,
+        "phases": [phase(one) for one in sorted(run.phases, key=lambda p: (p.started_at, p.name, p.attempt))],
+        "sequences": sequences(run),
         "attachments": [_attachment(file) for file in run.attachments],
-        "logs": [
-            {
-                "id": line.id,
-                "level": line.level,
-                "timestamp": instant(line.at),
-                "message": line.message,
-                "source_file": line.source_file,
-                "line_number": line.line_number,
-            }
-            for line in run.logs
-        ],
-        "sub_units": [
-            {
-                "id": unit.id,
-                "serial_number": unit.serial_number,
-                "part_number": unit.part_number,
-                "part_name": unit.part_name,
-            }
-            for unit in run.sub_units
-        ],
+        "logs": [_log(line) for line in run.logs],
+        "sub_units": [_sub_unit(unit) for unit in run.sub_units],
         "config": run.config,
         "secrets": run.secrets,
     }
 
 
-def _phase(phase: PhaseView) -> Json:
+def phase(one: PhaseView) -> Json:
+    """One attempt of a phase with its measurements."""
     return {
-        "id": phase.id,
-        "name": phase.name,
-        "outcome": phase.outcome,
-        "started_at": instant(phase.started_at),
-        "ended_at": instant(phase.ended_at),
-        "duration": duration(phase.duration_ms),
-        "retry_count": phase.attempt - 1,
-        "sequence_path": phase.sequence_path,
-        "measurements": [_measurement(one) for one in phase.measurements],
-        "docstring": phase.docstring,
+        "id": one.id,
+        "name": one.name,
+        "outcome": one.outcome,
+        "started_at": instant(one.started_at),
+        "ended_at": instant(one.ended_at),
+        "duration": duration(one.duration_ms),
+        "retry_count": one.attempt - 1,
+        "sequence_path": one.sequence_path,
+        "measurements": [measurement(each) for each in one.measurements],
+        "docstring": one.docstring,
     }
 
 
-def _measurement(one: MeasurementView) -> Json:
-    axes = [one.x_axis, *one.y_axis] if one.x_axis is not None else list(one.y_axis)
+def measurement(one: MeasurementView) -> Json:
+    """One measurement with all its points."""
+    axes = one.axes
     # Clients refuse a series with a gap or a text in it: such a measurement is handed out as a value instead.
-    is_plain = all(_is_number(point) for axis in axes for point in axis.data)
+    is_plain = all(set(map(type, axis.data)) <= {int, float} for axis in axes)
     value = one.measured_value
     if axes and not is_plain:
         value = {"axes": [{"name": axis.name, "units": axis.units, "data": axis.data} for axis in axes]}
@@ -107,7 +107,7 @@ def _measurement(one: MeasurementView) -> Json:
         "id": one.id,
         "name": one.name,
         "outcome": one.outcome,
-        "validators": [_validator(validator) for validator in one.validators],
+        "validators": [validator(each) for each in one.validators],
         "units": one.units,
         "aggregations": _aggregations(one.id, one.aggregations),
         "measured_value": value,
@@ -116,13 +116,29 @@ def _measurement(one: MeasurementView) -> Json:
     }
 
 
+def validator(shown: Json) -> Json:
+    """A limit; one whose value no client could read becomes its text alone."""
+    expected = shown["expected_value"]
+    is_readable = not isinstance(expected, dict)
+    if isinstance(expected, list):
+        is_readable = all(map(_is_number, expected)) or all(isinstance(one, str) for one in expected)
+    if is_readable:
+        return shown
+    return shown | {"expected_value": None, "is_expression_only": True, "analytics_expression": None}
+
+
+def sequences(run: RunRow) -> list[Json]:
+    """Groups of phases, each behind the group that it is in."""
+    return [_sequence(one) for one in sorted(run.sequences, key=lambda one: one["path"].split("/"))]
+
+
 def _series(series_id: str, axis: SeriesView) -> Json:
     return {
         "data": axis.data,
         "units": axis.units,
         "name": axis.name,
         "description": axis.description,
-        "validators": [_validator(validator) for validator in axis.validators],
+        "validators": [validator(each) for each in axis.validators],
         "aggregations": _aggregations(series_id, axis.aggregations),
     }
 
@@ -135,27 +151,16 @@ def _aggregations(owner_id: str, stored: list[Json]) -> list[Json]:
             "outcome": one["outcome"],
             "value": one["value"] if isinstance(one["value"], str | int | float) else None,
             "unit": one["unit"],
-            "validators": [_validator(validator) for validator in one["validators"]],
+            "validators": [validator(each) for each in one["validators"]],
         }
         for position, one in enumerate(stored)
     ]
 
 
-def _validator(shown: Json) -> Json:
-    expected = shown["expected_value"]
-    is_list = isinstance(expected, list)
-    is_readable = (
-        expected is None
-        or isinstance(expected, str | int | float)
-        or (is_list and (all(map(_is_number, expected)) or all(isinstance(one, str) for one in expected)))
-    )
-    if is_readable:
-        return shown
-    return shown | {"expected_value": None, "is_expression_only": True, "analytics_expression": None}
-
-
 def _sequence(stored: Json) -> Json:
     parent, _, key = stored["path"].rpartition("/")
+    started_at, ended_at = (_read(stored[name]) for name in ("started_at", "ended_at"))
+    lasted_s = (ended_at - started_at).total_seconds() if started_at is not None and ended_at is not None else None
     return {
         "id": stored["id"],
         "path": stored["path"],
@@ -164,10 +169,14 @@ def _sequence(stored: Json) -> Json:
         "name": stored["name"],
         "source": stored["source"],
         "outcome": stored["outcome"],
-        "started_at": stored["started_at"],
-        "ended_at": stored["ended_at"],
-        "duration": None,
+        "started_at": instant(started_at) if started_at is not None else None,
+        "ended_at": instant(ended_at) if ended_at is not None else None,
+        "duration": duration(math.floor(lasted_s * 1000)) if lasted_s is not None else None,
     }
+
+
+def _read(stored: str | None) -> datetime | None:
+    return datetime.fromisoformat(stored) if stored is not None else None
 
 
 def _attachment(file: AttachmentView) -> Json:
@@ -176,17 +185,33 @@ def _attachment(file: AttachmentView) -> Json:
         "name": file.name,
         "size": file.size_bytes,
         "content_type": file.content_type,
-        "is_report": False,
+        "is_report": file.is_report,
         "download_url": address(file.id, "download") if file.size_bytes is not None else None,
     }
 
 
-def _person(person: Person | None) -> Json | None:
+def _log(line: LogView) -> Json:
+    return {
+        "id": line.id,
+        "level": line.level,
+        "timestamp": instant(line.at),
+        "message": line.message,
+        "source_file": line.source_file,
+        "line_number": line.line_number,
+    }
+
+
+def _sub_unit(unit: SubUnitView) -> Json:
+    return {
+        "id": unit.id,
+        "serial_number": unit.serial_number,
+        "part_number": unit.part_number,
+        "part_name": unit.part_name,
+    }
+
+
+def _operator(person: Person | None) -> Json | None:
     return {"id": person.id, "name": person.name, "email": person.email} if person is not None else None
-
-
-def _station(station: Ref | None) -> Json | None:
-    return {"id": station.id, "name": station.name} if station is not None else None
 
 
 def _is_number(value: object) -> bool:

@@ -1,41 +1,110 @@
-"""The query of ``GET /api/v2/runs``: what this version filters by. Source: contract/v2-api.md §1.6, §3."""
+"""Queries of lists of runs, and of what runs are made of. Source: contract/v2-api.md §1.6, §3, §10."""
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError, WithJsonSchema
 
 from portal.api.v2.shapes import PageIn
+from portal.services.metadata import read_filter, refuse
+from portal.services.run_filters import RunFilter
 from portal.services.run_input import Instant, Outcome
-from portal.services.run_lists import RunQuery
+
+Environment = Literal["production", "preview", "development"]
+AnySample = Literal["production", "golden", "failing", "ignored"]
 
 
-class RunQueryIn(PageIn):
-    """Filters and place. What is not listed here is refused, not ignored: a wrong list looks like a right one."""
+_DURATION = TypeAdapter(timedelta)
 
+
+def _milliseconds(value: Any) -> int:
+    try:
+        if isinstance(value, str) and value.startswith(("P", "-P")):
+            return _DURATION.validate_python(value) // timedelta(milliseconds=1)
+    except ValidationError:
+        pass
+    raise refuse("A duration is written as in ISO 8601, for example PT4M or PT1.5S.")
+
+
+# In whole milliseconds.
+Duration = Annotated[
+    int,
+    BeforeValidator(_milliseconds),
+    WithJsonSchema({"type": "string", "format": "duration", "examples": ["PT4M"]}),
+]
+
+
+class OfRunsIn(PageIn):
+    """Filters by the run that all these lists have."""
+
+    procedure_versions: list[str] = []
+    deployment_ids: list[str] = []
+    environments: list[Environment] = []
+    serial_numbers: list[str] = []
+    part_numbers: list[str] = []
+    revision_numbers: list[str] = []
+    batch_numbers: list[str] = []
+    samples: list[AnySample] = []
+    created_by_station_ids: list[str] = []
+    created_by_user_ids: list[str] = []
+
+    def of_runs(self, **more: Any) -> RunFilter:
+        """For the service. more: what a list has besides."""
+        return RunFilter(
+            procedure_versions=self.procedure_versions,
+            deployment_ids=self.deployment_ids,
+            environments=self.environments,
+            serial_numbers=self.serial_numbers,
+            part_numbers=self.part_numbers,
+            revision_numbers=self.revision_numbers,
+            batch_numbers=self.batch_numbers,
+            samples=self.samples,
+            station_ids=self.created_by_station_ids,
+            created_by_user_ids=self.created_by_user_ids,
+            **more,
+        )
+
+
+class RunListIn(OfRunsIn):
+    """Which runs, and how much of them."""
+
+    search_query: str | None = None
     ids: list[str] = []
     outcomes: list[Outcome] = []
     procedure_ids: list[str] = []
-    serial_numbers: list[str] = []
-    part_numbers: list[str] = []
-    created_by_station_ids: list[str] = []
+    execution_ids: list[str] = []
+    slot_keys: list[str] = []
+    slot_names: list[str] = []
+    duration_min: Duration | None = None
+    duration_max: Duration | None = None
     started_after: Instant | None = None
     started_before: Instant | None = None
-    sort_by: Literal["started_at"] = "started_at"
-    sort_order: Literal["desc"] = "desc"
+    ended_after: Instant | None = None
+    ended_before: Instant | None = None
+    created_after: Instant | None = None
+    created_before: Instant | None = None
+    operated_by_ids: list[str] = []
+    operated_by_names: list[str] = []
+    sort_by: Literal[
+        "started_at", "created_at", "duration", "outcome", "serial_number", "part_number", "revision_number"
+    ] = "started_at"
+    metadata: str | None = None
     include_metadata: bool = False
     include_sequences: bool = False
 
-    def as_query(self) -> RunQuery:
-        """For the service."""
-        return RunQuery(
-            ids=tuple(self.ids),
-            outcomes=tuple(self.outcomes),
-            procedure_ids=tuple(self.procedure_ids),
-            serial_numbers=tuple(self.serial_numbers),
-            part_numbers=tuple(self.part_numbers),
-            station_ids=tuple(self.created_by_station_ids),
-            started_after=self.started_after,
-            started_before=self.started_before,
-            limit=self.limit,
-            offset=self.cursor,
+    def as_filter(self) -> RunFilter:
+        """For the service. Raises `BadRequest` for a filter by metadata that is none."""
+        names = (
+            "ids", "outcomes", "procedure_ids", "execution_ids", "slot_keys", "slot_names", "started_after",
+            "started_before", "ended_after", "ended_before", "created_after", "created_before", "operated_by_ids",
+            "operated_by_names",
+        )  # fmt: skip
+        return self.of_runs(
+            **{name: getattr(self, name) for name in names},
+            duration_min_ms=self.duration_min,
+            duration_max_ms=self.duration_max,
+            search=self.search_query,
+            metadata=read_filter(self.metadata),
         )

@@ -2,43 +2,112 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import Annotated, Any
 
-from portal.api.operations import Operations
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from portal.api.operations import Operations, Tagged
 from portal.api.uploads import AttachmentIn, UploadOut, with_upload_address
-from portal.api.v2 import run_json
-from portal.api.v2.run_query import RunQueryIn
+from portal.api.v2 import run_json, shapes
+from portal.api.v2.run_query import RunListIn
+from portal.api.v2.run_shapes import RunOut, RunPage
 from portal.api.v2.shapes import IdOut
 from portal.services.actors import Permission
 from portal.services.attachments import create_attachment
-from portal.services.run_input import RunIn
-from portal.services.runs import create_run, list_runs, show_run
+from portal.services.metadata import MetadataChanges
+from portal.services.run_edits import attach_to_run, update_run_metadata
+from portal.services.run_input import In, RunIn
+from portal.services.run_removal import delete_runs
+from portal.services.runs import create_run, page_runs, show_run
 from portal.web import actor, db
 
 api = Operations("runs_v2", "Runs")
 
 
+class RunChanges(In):
+    """Files to link to the run: ids of announced uploads. Those that it has stay."""
+
+    attachments: list[str] = []
+
+
+class RunMetadataIn(In):
+    """Metadata to merge: keys that are not named stay, null removes one."""
+
+    metadata: MetadataChanges = {}
+
+
+class RunIdsIn(In):
+    """Which runs."""
+
+    ids: Annotated[list[str], Field(min_length=1, max_length=1000)]
+
+
+class RunsDeleted(TypedDict):
+    """The ids of what was removed."""
+
+    id: list[str]
+
+
 @api.post("/api/v2/runs", "runs.create", body=RunIn, answer=IdOut, needs=Permission.RECORD, errors=(404, 409, 422))
 def create(body: RunIn) -> IdOut:
-    """Store the record of a run."""
+    """Store the record of a run.
+
+    Unit, part, revision, batch and version are made as they are named. The same `client_run_ref` again answers the id
+    of the run that was stored first. A station may store runs of the procedures that are linked to it.
+    """
     return {"id": create_run(db(), actor(), body)}
 
 
-@api.get("/api/v2/runs", "runs.list", query=RunQueryIn, answer=dict[str, Any])
-def index(query: RunQueryIn) -> Any:
-    """List runs, the newest first."""
-    page = list_runs(db(), actor(), query.as_query())
-    has_more = page.next_cursor is not None
-    return {
-        "data": [run_json.run_summary(run, with_metadata=query.include_metadata) for run in page.items],
-        "meta": {"has_more": has_more, "next_cursor": query.cursor + len(page.items) if has_more else None},
-    }
+@api.get("/api/v2/runs", "runs.list", query=RunListIn, answer=RunPage)
+def index(query: RunListIn) -> Any:
+    """List runs, the newest first.
+
+    Different filters must all fit, of several values of one filter any. Numbers and tags are compared without regard
+    to case.
+    """
+    page = page_runs(db(), actor(), query.as_filter(), query.place(query.sort_by))
+    entry = functools.partial(
+        run_json.run_entry, with_metadata=query.include_metadata, with_sequences=query.include_sequences
+    )
+    return shapes.page_out(page, entry)
 
 
-@api.get("/api/v2/runs/{id}", "runs.get", answer=dict[str, Any], errors=(404,))
-def show(id: str) -> Any:  # noqa: A002  (the path's word)
+@api.get("/api/v2/runs/{id}", "runs.get", answer=RunOut, errors=(404,))
+def show(id: str) -> Tagged:  # noqa: A002  (the path's word)
     """Read one run with all that it holds."""
-    return run_json.run_whole(show_run(db(), actor(), id))
+    run = show_run(db(), actor(), id)
+    return Tagged(run_json.run_whole(run), run.etag)
+
+
+@api.patch(
+    "/api/v2/runs/{id}", "runs.update", body=RunChanges, answer=IdOut, needs=Permission.RECORD, errors=(404, 409),
+    takes_if_match=True,
+)  # fmt: skip
+def update(id: str, body: RunChanges, if_match: str | None) -> IdOut:  # noqa: A002
+    """Link uploaded files to a run."""
+    return {"id": attach_to_run(db(), actor(), id, body.attachments, if_match)}
+
+
+@api.patch(
+    "/api/v2/runs/{id}/metadata", "runs.update_metadata", body=RunMetadataIn, answer=IdOut, needs=Permission.RECORD,
+    errors=(404,), takes_if_match=True,
+)  # fmt: skip
+def update_metadata(id: str, body: RunMetadataIn, if_match: str | None) -> IdOut:  # noqa: A002
+    """Change a run's metadata."""
+    return {"id": update_run_metadata(db(), actor(), id, body.metadata, if_match)}
+
+
+@api.delete(
+    "/api/v2/runs", "runs.delete", query=RunIdsIn, answer=RunsDeleted, needs=Permission.EDIT, errors=(404,)
+)  # fmt: skip
+def remove(query: RunIdsIn) -> RunsDeleted:
+    """Remove runs for good, all that are named or none.
+
+    Their phases, measurements, logs and files go with them; units, parts and batches stay.
+    """
+    return {"id": delete_runs(db(), actor(), query.ids)}
 
 
 @api.post(
