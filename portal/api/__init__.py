@@ -9,6 +9,7 @@ from portal.api.health import api as health
 from portal.api.station import api as station
 from portal.api.uploads import api as uploads
 from portal.api.v1.runs import api as runs_v1
+from portal.api.v1.units import api as units_v1
 from portal.api.v1.uploads import api as uploads_v1
 from portal.api.v2.attachments import api as attachments
 from portal.api.v2.audit import api as audit
@@ -33,7 +34,7 @@ from portal.api.v2.whoami import api as whoami
 # Every operation of the interface, in the order of the reference.
 AREAS = (
     procedures, versions, runs, phases, measurements, logs, attachments, units, parts, revisions, batches, stations,
-    links, presence, users, whoami, imports, deployments, audit, runs_v1, uploads_v1,
+    links, presence, users, whoami, imports, deployments, audit, runs_v1, units_v1, uploads_v1,
 )  # fmt: skip
 
 

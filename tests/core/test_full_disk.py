@@ -58,7 +58,8 @@ def refused(answer: httpx.Response) -> None:
 
 
 def test_a_run_that_finds_no_room_is_refused_whole_and_stored_once_there_is(api: Api) -> None:
-    body = record(api.cast, docstring="d" * MEGABYTE)
+    line = {"level": "INFO", "timestamp": "2026-11-22T12:00:00Z", "source_file": "a.py", "line_number": 1}
+    body = record(api.cast, logs=[line | {"message": "d" * 10_000}] * 100)
 
     with full(api.database):
         refused(api.post_run("bench", body, key="k1"))
