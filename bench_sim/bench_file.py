@@ -14,6 +14,7 @@ from bench_sim.world import Relay
 
 SHIPPED = Path(__file__).resolve().parent / "benches"
 DEFAULT_BENCH = "pcba"
+BACKEND = "@bench"  # what PyVISA is told after the name
 MOST_BYTES = 1_000_000
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
@@ -112,13 +113,18 @@ def list_shipped() -> list[str]:
 
 
 def find_bench(name_or_path: str) -> Path:
-    """The file of a shipped bench's name, or of a path. Raises `BenchFileError` when there is none."""
-    path = Path(name_or_path)
+    """The file of a shipped bench's name, or of a path. Raises `BenchFileError` when there is none.
+
+    PyVISA's way of saying it is understood too: ``NAME@bench``, ``PATH@bench``, ``@bench`` for the default one.
+    """
+    name = name_or_path
+    if name.endswith(BACKEND) and not Path(name).is_file():
+        name = name.removesuffix(BACKEND) or DEFAULT_BENCH
+    path = Path(name)
     if path.is_file():
         return path
-    shipped = SHIPPED / f"{name_or_path}.yaml"
-    if name_or_path in list_shipped():
-        return shipped
+    if name in list_shipped():
+        return SHIPPED / f"{name}.yaml"
     raise BenchFileError(
         f"no bench is called {name_or_path!r} and no such file exists; shipped benches: {', '.join(list_shipped())}"
     )

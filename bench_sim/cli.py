@@ -1,6 +1,6 @@
 """``stationmaster bench``: look at simulated benches, check them, talk to their instruments.
 
-NAME is the name of a shipped bench, such as ``pcba``, or the path of a bench file.
+NAME is the name of a shipped bench, such as ``pcba``, or the path of a bench file; ``@bench`` is the default one.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ SQLite's own time-out.
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -20,10 +21,10 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from portal.errors import Busy
+from portal.errors import Busy, StorageFull
 from portal.models.base import Base
 from portal.settings import Settings
 from portal.storage import BlobStore, FolderStore
@@ -49,7 +50,10 @@ class Db:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
-        """One write transaction: all of it, or nothing. Inside another one it is part of that. Raises `Busy`."""
+        """One write transaction: all of it, or nothing. Inside another one it is part of that.
+
+        Raises `Busy`; `StorageFull`.
+        """
         if self._depth:
             self._depth += 1
             try:
@@ -66,8 +70,10 @@ class Db:
                 yield self.session
                 self.session.commit()
                 self.session.expunge_all()  # what is read next is read from the database, not remembered
-            except BaseException:
+            except BaseException as error:
                 self.session.rollback()
+                if isinstance(error, DBAPIError) and _is_disk_full(error):
+                    raise StorageFull from error
                 raise
             finally:
                 self._depth = 0
@@ -83,7 +89,7 @@ class Db:
             self.session.connection(execution_options={WRITE: True})
         except OperationalError as error:
             self.session.rollback()
-            raise Busy from error
+            raise (StorageFull if _is_disk_full(error) else Busy) from error
 
     def on_commit(self, action: Callable[..., object], *args: object) -> None:
         """Do something once the transaction is safe; not at all when it is rolled back."""
@@ -154,6 +160,12 @@ class _EngineSession(FlaskSession):
     def get_bind(self, *_args: Any, **_options: Any) -> Engine:
         """The one engine, in any thread."""
         return self._engine
+
+
+def _is_disk_full(error: DBAPIError) -> bool:
+    """Whether it says so itself: SQLite by its result code, PostgreSQL by its SQLSTATE disk_full."""
+    is_sqlite_full = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return is_sqlite_full or getattr(error.orig, "sqlstate", None) == "53100"
 
 
 class _NoLock(contextlib.AbstractContextManager):  # type: ignore[type-arg]

@@ -115,6 +115,16 @@ class Busy(PortalError):
         super().__init__("The portal's database is busy or cannot be reached. Nothing was changed; try again.")
 
 
+class StorageFull(PortalError):
+    """There is no room for it on the portal's disk, or the database's; nothing was changed."""
+
+    status = 507
+    code = "INSUFFICIENT_STORAGE"
+
+    def __init__(self) -> None:
+        super().__init__("The portal's disk is full. Nothing was stored: make room on it, then try again.")
+
+
 class TooManyRequests(PortalError):
     """Too many tries; ``retry_after_s`` seconds until the next is welcome."""
 

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -30,16 +31,35 @@ log = structlog.get_logger(__name__)
 
 
 def serve(settings: Settings) -> None:
-    """Migrate, then serve until SIGTERM or SIGINT. Raises `Refusal` when the address cannot be had."""
+    """Migrate, then serve until SIGTERM or SIGINT. Raises `Refusal` when data or address cannot be had."""
     if sys.platform == "win32":
-        raise Refusal("the portal runs on Linux and macOS; on Windows run it in WSL, and stations natively")
-    listener = _listen(settings.host, settings.port)
-    logs.configure(as_json=settings.log_json)
-    migrations.upgrade(settings)
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    print(f"Stationmaster portal on http://{shown}:{port}", flush=True)
-    _run(settings, listener)
+        raise Refusal("the portal runs on Linux and macOS; on Windows run it in WSL")
+    with contextlib.ExitStack() as held:
+        if not settings.database_url:
+            held.enter_context(_lock(settings.data_dir))
+        listener = _listen(settings.host, settings.port)
+        logs.configure(as_json=settings.log_json)
+        migrations.upgrade(settings)
+        host, port = listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        print(f"Stationmaster portal on http://{shown}:{port}", flush=True)
+        _run(settings, listener)
+
+
+def _lock(data_dir: Path) -> contextlib.AbstractContextManager[object]:
+    """One portal at a time on SQLite: two would race for the writes, and each show only half of the stations."""
+    # Imported here: it is POSIX-only, and Windows must be told so in words.
+    from stationmaster.folder_lock import FolderLock, Held
+
+    try:
+        return FolderLock(data_dir / "lock").acquire()
+    except Held as held:
+        raise Refusal(
+            f"another portal (process {held.holder}) already serves the data in {data_dir}: use that one, "
+            "or choose other data with --data-dir"
+        ) from None
+    except OSError as error:
+        raise Refusal(f"the data directory {data_dir} cannot be used: {error.strerror or error}") from None
 
 
 def _listen(host: str, port: int) -> socket.socket:

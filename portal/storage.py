@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -9,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from portal.errors import TooLarge
+from portal.errors import StorageFull, TooLarge
 
 PIECE = 1024 * 1024
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk, quota, or what the system lets one file grow to
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class BlobStore(Protocol):
     """Keeps bytes under a name. Names are ids of ours, never what somebody sent."""
 
     def put(self, name: str, stream: Readable, most_bytes: int) -> Blob:
-        """Write all of the stream, or nothing. Raises `TooLarge`."""
+        """Write all of the stream, or nothing. Raises `TooLarge`; `StorageFull`."""
 
     def path(self, name: str) -> Path:
         """A file with the bytes. Raises FileNotFoundError."""
@@ -51,7 +53,25 @@ class FolderStore:
 
     def put(self, name: str, stream: Readable, most_bytes: int) -> Blob:
         """See `BlobStore`."""
-        target = self._place(name)
+        try:
+            return self._put(self._place(name), stream, most_bytes)
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise StorageFull from error
+            raise
+
+    def path(self, name: str) -> Path:
+        """See `BlobStore`."""
+        place = self._place(name)
+        if not place.is_file():
+            raise FileNotFoundError(name)
+        return place
+
+    def delete(self, name: str) -> None:
+        """See `BlobStore`."""
+        self._place(name).unlink(missing_ok=True)
+
+    def _put(self, target: Path, stream: Readable, most_bytes: int) -> Blob:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as file:
             try:
@@ -64,17 +84,6 @@ class FolderStore:
                 Path(file.name).unlink(missing_ok=True)
                 raise
         return blob
-
-    def path(self, name: str) -> Path:
-        """See `BlobStore`."""
-        place = self._place(name)
-        if not place.is_file():
-            raise FileNotFoundError(name)
-        return place
-
-    def delete(self, name: str) -> None:
-        """See `BlobStore`."""
-        self._place(name).unlink(missing_ok=True)
 
     def _place(self, name: str) -> Path:
         # The end of an id, not its beginning: that is its time, and would put all new files into one folder.

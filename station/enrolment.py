@@ -104,10 +104,23 @@ def _refuse_second_enrolment(home: Home, order: EnrolmentOrder) -> None:
 
 def _merged_settings(home: Home, order: EnrolmentOrder) -> StationSettings:
     settings = load_settings(home)
-    return StationSettings(
+    merged = StationSettings(
         bench=settings.bench if order.bench is None else bench_name(order.bench),
         autopilot=settings.autopilot if order.autopilot_file is None else load_autopilot(order.autopilot_file),
     )
+    if merged.visa_library is not None:
+        _open_bench(merged.visa_library)
+    return merged
+
+
+def _open_bench(visa_library: str) -> None:
+    """Open the bench once, the way a procedure will: by PyVISA, which finds the simulation that we do not import."""
+    import pyvisa  # here: it takes its time, and stations with real instruments do not need it
+
+    try:
+        pyvisa.ResourceManager(visa_library).close()
+    except (ValueError, OSError, pyvisa.errors.Error) as error:
+        raise Refusal(f"The bench cannot be used: {str(error).rstrip('.')}.") from error
 
 
 def _redeem(portal_url: str, token: str, ca_cert: str | None) -> Enrolled:

@@ -9,13 +9,10 @@
     procedures/             procedures of this bench, one folder per identifier
     linked.json             the procedures that the portal linked last: the station also works without the portal
     lock                    held while a station program runs here
-
-POSIX only: the lock is ``flock``, which the kernel frees however the program ends.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import sys
@@ -24,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 from stationmaster.cli_errors import Refusal
+from stationmaster.folder_lock import FolderLock, Held
 
 HOME_VARIABLE = "STATIONMASTER_STATION_HOME"
 
@@ -114,29 +112,22 @@ class InstanceLock:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._descriptor = -1
+        self._lock = FolderLock(home.lock_file)
 
     def __enter__(self) -> InstanceLock:
-        path = self._home.lock_file
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
-            os.close(descriptor)
+            self._lock.acquire()
+        except Held as held:
             raise Refusal(
-                f"Another station program (process {holder}) already runs in this home: {self._home.root}. "
+                f"Another station program (process {held.holder}) already runs in this home: {self._home.root}. "
                 "Stop it, or choose another home with --home."
-            ) from error
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
-        self._descriptor = descriptor
+            ) from held
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._descriptor)  # the file stays: deleting it would let two programs lock two different files
+        self._lock.release()
 
 
 def write_privately(path: Path, text: str) -> None:

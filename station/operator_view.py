@@ -19,6 +19,7 @@ from typing import Protocol
 
 from jinja2 import Environment
 
+from station import operator_formats, operator_limits, operator_sweeps
 from station.protocol import (
     AnyRunEvent,
     AttachmentAdded,
@@ -122,6 +123,9 @@ class Render(Protocol):
 
 def renderer(env: Environment) -> Render:
     """A `Render` over the Jinja environment; adds what the operator's templates need to it."""
+    operator_formats.register(env)
+    operator_limits.register(env)
+    operator_sweeps.register(env)
     env.globals.update(dom_id=dom_id)
     env.filters.update(op_clock=clock)
 

@@ -105,11 +105,15 @@ def save_settings(home: Home, settings: StationSettings) -> None:
 
 
 def bench_name(given: str) -> str:
-    """A bench as it is stored: a file's path becomes absolute. Raises `Refusal` when that file does not exist."""
+    """A bench as it is stored: a file's path becomes absolute. Raises `Refusal` when that file does not exist.
+
+    PyVISA's way of saying it is understood too: ``NAME@bench``, ``PATH@bench``, ``@bench`` for the default one.
+    """
     if not given.strip():
         raise Refusal("--bench needs a name: one of `stationmaster bench ls`, a bench file, or @bench for the default.")
-    if given.endswith((".yaml", ".yml")) or "/" in given:
-        path = Path(given).expanduser().resolve()
+    name = given.removesuffix(BACKEND)
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        path = Path(name).expanduser().resolve()
         if not path.is_file():
             raise Refusal(f"There is no bench file {path}.")
         return str(path)

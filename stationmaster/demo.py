@@ -19,6 +19,7 @@ import click
 
 from bench_sim.fleet import FleetError, SimulatedStation, command, run_command
 from stationmaster.cli_errors import Refusal
+from stationmaster.folder_lock import FolderLock, Held
 
 ADMINISTRATOR = "admin@example.com"
 PROCEDURE = ("PCBA functional test", "pcba_functional")
@@ -45,9 +46,24 @@ def demo(port: int, data_dir: Path, stations: int) -> None:
     data_dir = data_dir.resolve()
     url = f"http://127.0.0.1:{port}"
     try:
-        _run(data_dir, port, url, stations)
+        with _lock(data_dir):
+            _run(data_dir, port, url, stations)
     except FleetError as error:
         raise Refusal(str(error).removeprefix("stationmaster: ")) from None
+
+
+def _lock(data_dir: Path) -> FolderLock:
+    """Two demos on the same data would both drive the same stations."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        return FolderLock(data_dir / "lock").acquire()
+    except Held as held:
+        raise Refusal(
+            f"a demo (process {held.holder}) already runs on the data in {data_dir}: use it, stop it with Ctrl-C, "
+            "or choose other data with --data-dir"
+        ) from None
+    except OSError as error:
+        raise Refusal(f"the demo's data cannot be in {data_dir}: {error.strerror or error}") from None
 
 
 def _run(data_dir: Path, port: int, url: str, count: int) -> None:
@@ -80,7 +96,6 @@ def _administrator(data_dir: Path, portal_dir: Path) -> str:
         "portal", "user", "add", ADMINISTRATOR, "--role", "owner", "--password-stdin",
         "--data-dir", str(portal_dir), stdin=password,
     )  # fmt: skip
-    data_dir.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(password + "\n")
     return password

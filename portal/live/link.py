@@ -127,6 +127,9 @@ def _hold_link(fleet: Fleet, actor: Actor, sock: LiveSocket, address: str | None
                     is_greeted = True
                 elif message is not None:
                     _take(fleet, station, message)
+            except PortalError as error:  # such as a full disk: the link stays, and the program may say it again
+                log.warning("message_refused", station_id=actor.id, why=error.message)
+                link.send(Refused(reason=error.message))
             except Exception:  # one message that cannot be dealt with must not cost the bench its link
                 log.exception("message_failed", station_id=actor.id)
                 link.send(Refused(reason="The portal could not deal with this message; its log says why."))

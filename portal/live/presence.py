@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import structlog
 
 from portal.database import Database
+from portal.errors import PortalError
 from portal.services import presence
 
 log = structlog.get_logger(__name__)
@@ -104,6 +105,8 @@ class PresenceWatch:
                         presence.note_alive(db, datetime.now(UTC))
                 self._notice_silence(now)
                 self._give_up_on_awaited(now)
+            except PortalError as error:
+                log.warning("presence_turn_failed", why=error.message)
             except Exception:
                 # The watch must outlive a busy or broken database: the next turn tries again.
                 log.exception("presence_turn_failed")

@@ -8,9 +8,7 @@ from portal.pages import (
     attachments,
     enrolment,
     errors,
-    formats,
     hx,
-    limits,
     overview,
     procedures,
     runs,
@@ -19,6 +17,7 @@ from portal.pages import (
     stations,
     units,
 )
+from station import operator_formats, operator_limits, operator_sweeps
 
 AREAS = (overview, stations, enrolment, procedures, runs, units, attachments)
 
@@ -27,8 +26,9 @@ def register(app: Flask) -> None:
     """Add the pages, their template functions, error pages and protections to the application."""
     hx.register(app)
     security.register(app)
-    formats.register(app)
-    limits.register(app)
+    operator_formats.register(app.jinja_env)
+    operator_limits.register(app.jinja_env)
+    operator_sweeps.register(app.jinja_env)
     sign_in.register(app)
     errors.register(app)
     for area in AREAS:

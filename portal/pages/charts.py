@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from portal.pages.formats import is_number, number
-from portal.pages.limits import limits_of
+from station.operator_formats import is_number, number
+from station.operator_limits import limits_of
 
 WIDTH, HEIGHT = 720, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 12, 44

@@ -35,6 +35,7 @@ TITLES = {
     429: "Too many tries",
     500: "Something went wrong in the portal",
     503: "The portal is busy",
+    507: "The portal's disk is full",
 }
 
 

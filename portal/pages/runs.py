@@ -9,13 +9,15 @@ from flask import Blueprint, Request, Response, request, url_for
 
 from portal.pages.charts import LineChart, line_chart
 from portal.pages.hx import render
-from portal.pages.limits import limit_words, measured_text
 from portal.pages.sign_in import signed_in_only
 from portal.services import procedures as procedure_services
 from portal.services import runs as run_services
 from portal.services import stations as station_services
+from portal.services.run_details import MeasurementView, PhaseView
 from portal.services.runs import RunDetail, RunQuery
 from portal.web import actor, db, portal
+from station.operator_limits import limit_words
+from station.operator_sweeps import result_text, worst_point
 
 pages = signed_in_only(Blueprint("runs", __name__))
 
@@ -100,6 +102,7 @@ def show(run_id: str) -> Response:
         run=run,
         charts=charts_of(run),
         failures=failures_of(run),
+        stopped=stopped_phase_of(run),
         run_files=[file for file in run.attachments if file.id not in in_phases],
     )
 
@@ -110,18 +113,36 @@ def charts_of(run: RunDetail) -> dict[str, LineChart]:
     return {key: chart for key, chart in drawn.items() if chart is not None}
 
 
+def stopped_phase_of(run: RunDetail) -> PhaseView | None:
+    """The phase that STOP cut short; None in a run that nobody stopped.
+
+    The interface knows no ABORTED for phases, so such a one is stored as ERROR. It is the first: after a real error
+    the run would have ended with that. A later ERROR is of a teardown that failed.
+    """
+    if run.outcome != "ABORTED":
+        return None
+    return next((phase for phase in _last_attempts(run) if phase.outcome == "ERROR"), None)
+
+
 def failures_of(run: RunDetail) -> list[Failure]:
     """What failed in the last attempt of each phase: measurements, or the phase where none of them says why."""
-    last_attempts = {phase.name: phase for phase in run.phases}
+    stopped = stopped_phase_of(run)
     failures: list[Failure] = []
-    for phase in last_attempts.values():
+    for phase in _last_attempts(run):
         if phase.outcome not in ("FAIL", "ERROR", "TIMEOUT"):
             continue
         failed = [one for one in phase.measurements if one.outcome == "FAIL"]
-        failures += [
-            Failure(f"measurement-{one.id}", f"{phase.name}: {one.name}", measured_text(one), limit_words(one))
-            for one in failed
-        ]
-        if not failed:
+        failures += [_failure(phase, one) for one in failed]
+        if not failed and phase is not stopped:
             failures.append(Failure(f"phase-{phase.id}", phase.name, str(phase.outcome), ""))
     return failures
+
+
+def _last_attempts(run: RunDetail) -> list[PhaseView]:
+    return list({phase.name: phase for phase in run.phases}.values())
+
+
+def _failure(phase: PhaseView, measurement: MeasurementView) -> Failure:
+    limits = limit_words(worst_point(measurement))
+    name = f"{phase.name}: {measurement.name}"
+    return Failure(f"measurement-{measurement.id}", name, result_text(measurement), limits)

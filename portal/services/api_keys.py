@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select, update
 
-from portal.errors import Unauthorized
+from portal.errors import StorageFull, Unauthorized
 from portal.models import ApiKey, Station, User
 from portal.services import audit, names, secrets
 from portal.services.actors import Actor, Permission, require
@@ -83,7 +84,7 @@ def authenticate_key(db: Db, key: str, address: str | None = None, now: datetime
 
 def _note_use(db: Db, key_id: str, address: str | None, now: datetime) -> None:
     is_due = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now - NOTE_USE_EVERY)
-    with db.write():
+    with contextlib.suppress(StorageFull), db.write():  # who only reads is not refused for it
         db.session.execute(
             update(ApiKey)
             .where(ApiKey.id == key_id, is_due)

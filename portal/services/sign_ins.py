@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from portal.errors import Invalid
+from portal.errors import Invalid, StorageFull
 from portal.models import SignInSession, User
 from portal.services import audit, names, passwords, rate_limits, secrets
 from portal.services.users import actor_of, find_user_by_email
@@ -79,7 +80,7 @@ def find_user_by_token(db: Db, token: str, now: datetime | None = None) -> User 
         return None
     user, last_used_at = found
     if now - last_used_at > NOTE_USE_EVERY:
-        with db.write():
+        with contextlib.suppress(StorageFull), db.write():  # who only reads is not refused for it
             db.session.execute(
                 update(SignInSession)
                 .where(SignInSession.token_hash == token_hash)

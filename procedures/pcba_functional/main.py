@@ -299,6 +299,12 @@ def use_simulated_bench_without_visa():
     os.environ["PYVISA_LIBRARY"] = "@bench"
 
 
+def put_into_simulated_fixture(serial_number):
+    """Let a simulated bench have the board of this serial number, unless told otherwise; a real one has its own."""
+    os.environ.setdefault("BENCH_SIM_UNIT", serial_number)
+    return serial_number
+
+
 def main():
     """Ask for the serial number and test one board. Returns True if it passed."""
     use_simulated_bench_without_visa()
@@ -306,7 +312,10 @@ def main():
     test.add_output_callbacks(console_summary.ConsoleSummary())
     if RECORD_FILE.value:
         test.add_output_callbacks(json_factory.OutputToJSON(RECORD_FILE.value, indent=2))
-    return test.execute(test_start=user_input.prompt_for_test_start("Scan the serial number of the board."))
+    scan = user_input.prompt_for_test_start(
+        "Scan the serial number of the board.", validator=put_into_simulated_fixture
+    )
+    return test.execute(test_start=scan)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,14 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest?.("[data-copy]");
   if (!button) return;
   const words = button.querySelector("[data-copy-words]");
-  const before = words.innerHTML;
+  const status = button.nextElementSibling; // read out; the button itself keeps its name, which says what it copies
   try {
     await copy(document.getElementById(button.dataset.copy).textContent);
     words.textContent = "Copied";
   } catch {
     words.textContent = "Select it and copy by hand";
   }
-  setTimeout(() => { words.innerHTML = before; }, 2000);
+  status.textContent = words.textContent;
+  setTimeout(() => { words.textContent = "Copy"; status.textContent = ""; }, 2000);
 });
 ready();

@@ -44,7 +44,7 @@ document.addEventListener("htmx:after:swap", settle);
 settle();
 
 // A held Enter never submits, and one scan is sent once even if the scanner says it twice.
-let lastSent = { form: "", at: 0 };
+let lastSent = { form: "", text: "", at: 0 };
 page.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.repeat) event.preventDefault();
 });
@@ -52,17 +52,22 @@ page.addEventListener("submit", (event) => {
   const form = event.target;
   const fields = [...form.querySelectorAll("input[type=text]")];
   const empty = fields.find((field) => field.required && !field.value.trim());
-  const name = `${form.id || form.action} ${fields.map((field) => field.value).join(" ")}`;
+  const name = form.id || form.action;
+  const text = fields.map((field) => field.value.trim()).join(" ");
   // Only what was typed or scanned can be said twice: STOP is never held back.
-  const isTwice = fields.length > 0 && lastSent.form === name && event.timeStamp - lastSent.at < 1000;
+  const isTwice = fields.length > 0 && lastSent.form === name && lastSent.text === text && isJustSent(event);
   if (empty || isTwice) {
     event.preventDefault();
     event.stopImmediatePropagation();
     empty?.focus();
     return;
   }
-  lastSent = { form: name, at: event.timeStamp };
+  lastSent = { form: name, text, at: event.timeStamp };
+  form.querySelector("[data-scan]")?.select(); // the next scan replaces it, should this one be refused
 }, true);
+function isJustSent(event) {
+  return event.timeStamp - lastSent.at < 1000;
+}
 
 // A button that has been pressed shows it until the answer is there.
 document.addEventListener("htmx:before:request", (event) => busy(event, true));
@@ -72,8 +77,11 @@ function busy(event, isBusy) {
   for (const button of form?.querySelectorAll("button") ?? []) button.setAttribute("aria-busy", String(isBusy));
 }
 
-// F9 stops; a scan is caught wherever the focus is, and its Enter presses no button: nobody meant it to.
-let lastTypedAt = -Infinity;
+// F9 stops. A scan is caught wherever the focus is, and its Enter presses no button: nobody meant it to. One that began
+// where nothing is to be scanned is dropped to its end, also when a field appears meanwhile: half a serial number would
+// be another unit's.
+const SCAN_GAP_MS = 500;
+let dropped = { text: "", at: -Infinity };
 page.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const keyed = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
@@ -82,13 +90,21 @@ page.addEventListener("keydown", (event) => {
     keyed.click();
     return;
   }
-  if (event.target.matches("input, textarea, select")) return;
-  if (event.key.length === 1 && event.key !== " ") {
-    lastTypedAt = event.timeStamp;
-    document.querySelector("#op-centre [data-scan]")?.focus();
-  } else if (event.key === "Enter" && event.timeStamp - lastTypedAt < 500) {
+  const isDropping = event.timeStamp - dropped.at < SCAN_GAP_MS;
+  if (event.target.matches("input, textarea, select") && !isDropping) return;
+  if (event.key === "Enter" && isDropping) {
     event.preventDefault();
-    tell("That was a scan, and nothing is to be scanned on this screen. Press the button.");
+    const isTwice = isJustSent(event) && lastSent.text.endsWith(dropped.text);
+    if (!isTwice) tell("That was a scan, and nothing is to be scanned now. Nothing was started.");
+    dropped = { text: "", at: -Infinity };
+  } else if (event.key.length === 1 && (isDropping || event.key !== " ")) {
+    const field = isDropping ? null : document.querySelector("#op-centre [data-scan]");
+    if (field) {
+      field.focus();
+    } else {
+      if (isDropping) event.preventDefault();
+      dropped = { text: (isDropping ? dropped.text : "") + event.key, at: event.timeStamp };
+    }
   }
 });
 

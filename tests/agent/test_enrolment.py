@@ -171,6 +171,32 @@ def test_bench_and_autopilot_are_kept_and_checked_before_the_token_is_spent(
     assert settings.autopilot.serial_number(7) == "SN-007"
 
 
+@pytest.mark.parametrize("name", ["nosuch", "nosuch@bench", "nosuch@nothing", "broken.yaml"])
+def test_a_bench_that_cannot_be_opened_is_refused_before_the_token_is_spent(
+    portal: FakePortal, home: Home, tmp_path: Path, station_command: StationCommand, name: str
+) -> None:
+    (tmp_path / "broken.yaml").write_text("bench: {name: broken}\n")
+    bench = str(tmp_path / name) if name.endswith(".yaml") else name
+
+    result = station_command("enrol", "--portal", portal.url, "--token", TOKEN, "--bench", bench)
+
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert name.partition("@")[0] in result.stderr
+    assert portal.enrolments == []
+    assert not home.credentials_file.exists()
+
+
+@pytest.mark.parametrize("name", ["pcba", "@bench", "pcba@bench"])
+def test_every_way_to_name_a_bench_is_accepted(
+    portal: FakePortal, home: Home, station_command: StationCommand, name: str
+) -> None:
+    result = station_command("enrol", "--portal", portal.url, "--token", TOKEN, "--bench", name)
+
+    assert result.exit_code == 0
+    assert load_settings(home).visa_library == (name if name.endswith("@bench") else f"{name}@bench")
+
+
 def test_a_certificate_that_is_none(
     portal: FakePortal, home: Home, tmp_path: Path, station_command: StationCommand
 ) -> None:

@@ -101,7 +101,7 @@ def test_a_refused_record_is_parked_with_the_portals_words_and_holds_up_no_other
     assert bench.get(refused).why == "Serial number is too long."
 
 
-@pytest.mark.parametrize("status", [401, 403, 408, 429, 500, 503])
+@pytest.mark.parametrize("status", [401, 403, 408, 429, 500, 503, 507])
 def test_what_time_can_heal_waits(bench: Bench, portal: FakePortal, status: int) -> None:
     portal.intercept = for_runs(lambda: refusal(status, "X", "Not now."))
 

@@ -45,6 +45,14 @@ def test_check() -> None:
     assert [line["ok"] for line in lines(run("check", "pcba", "--json"))] == [True, True]
 
 
+@pytest.mark.parametrize("name", ["@bench", "pcba@bench", f"{SHIPPED / 'pcba.yaml'}@bench"])
+def test_a_bench_may_be_named_as_pyvisa_names_it(name: str) -> None:
+    checked = run("check", name)
+
+    assert checked.exit_code == 0, checked.stderr
+    assert checked.stdout.count("OK  Keysight Technologies,") == 2
+
+
 def test_shell_answers_and_shows_errors() -> None:
     typed = "VOLT 5,(@1)\n\nVOLT? (@1)\nBLAH?\nuse dmm\nCONF?\nuse nothing\n*IDN?\nexit\nVOLT?\n"
 

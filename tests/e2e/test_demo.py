@@ -56,6 +56,18 @@ def test_the_demo_tests_by_itself_stops_cleanly_and_goes_on(tmp_path):
             stations = browser.get("/stations").text
             assert all(f"Bench {n}" in stations for n in (1, 2, 3))
             assert "SN-000001" in browser.get("/runs").text
+        second = subprocess.run(
+            command("demo", "--port", str(free_port()), "--data-dir", str(folder)),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert second.returncode == 1
+        assert second.stdout == ""
+        assert f"(process {demo.pid}) already runs" in second.stderr
+        assert len(second.stderr.splitlines()) == 1
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
     finally:
         assert stop(demo) == 0
     assert running(folder) == []

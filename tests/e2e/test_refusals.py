@@ -70,6 +70,14 @@ def test_a_port_that_is_taken(shared, tmp_path):
     assert "taken" in line
 
 
+def test_a_second_portal_on_the_same_data(shared):
+    line = refused("portal", "serve", "--port", str(free_port()), "--data-dir", str(shared.data_dir))
+
+    assert str(shared.data_dir) in line
+    assert "already serves" in line
+    assert shared.is_healthy()
+
+
 def test_a_second_program_in_the_same_home(shared, tmp_path):
     with SimulatedStation(tmp_path / "home", tmp_path / "log") as station:
         station.enrol(shared.url, shared.command("token", "create", "--station", "Bench 7"))

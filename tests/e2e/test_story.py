@@ -165,10 +165,53 @@ def test_a_faulty_unit_fails_for_its_reason(linked, page):
     answer_prompts_until_verdict(page, "FAIL")
 
     expect(page.locator(".op-failures").first).to_contain_text("line regulation")
-    page.keyboard.type("SN-000012")  # the next board, scanned too early: it must start nothing
-    page.keyboard.press("Enter")
-    expect(page.locator(".op-verdict")).to_contain_text(BAD_UNIT)
+    expect(page.locator(".op-failures").first).to_contain_text(re.compile(r"V at input voltage 4\.5 V.*3\.2 … 3\.4 V"))
     accessible(page)
+
+
+def test_on_the_verdict_a_scan_starts_the_next_unit_at_once(linked, page):
+    station_id, bench = linked
+    bench.start()
+    operate(page, station_id)
+    scan(page, BAD_UNIT)
+    answer_prompts_until_verdict(page, "FAIL")
+
+    page.keyboard.type("SN-0000")  # a scan may begin before the record is uploaded and shown
+    expect(page.get_by_role("link", name="Open the record")).to_be_visible(timeout=20_000)
+    page.keyboard.type("1" * 60)
+    page.keyboard.press("Enter")
+    expect(page.locator("#op-notice")).to_contain_text("at most 60 characters")
+    expect(page.locator(".op-verdict")).to_contain_text(BAD_UNIT)
+
+    for _twice in range(2):
+        page.keyboard.type("SN-000012")
+        page.keyboard.press("Enter")
+
+    expect(page.locator("#op-centre[data-screen=prompt]")).to_contain_text("Insert the board", timeout=20_000)
+    expect(page.locator("#op-notice")).to_be_empty()
+    page.keyboard.press("F9")
+    expect(page.locator(".op-verdict")).to_contain_text("SN-000012", timeout=20_000)
+    expect(page.get_by_role("link", name="Open the record")).to_be_visible(timeout=20_000)
+    page.goto("/runs")
+    expect(page.locator("main table tbody tr", has_text="SN-000012")).to_have_count(1)
+
+
+def test_a_scan_that_began_before_the_verdict_starts_nothing(linked, page):
+    station_id, bench = linked
+    bench.start()
+    operate(page, station_id)
+    scan(page, GOOD_UNIT)
+    expect(page.locator("#op-centre[data-screen=prompt]")).to_be_visible(timeout=20_000)
+    page.keyboard.press("F9")
+
+    while not page.locator(".op-verdict").is_visible():
+        page.keyboard.type("9", delay=20)
+    page.keyboard.type("99")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#op-notice")).to_contain_text("Nothing was started")
+    expect(page.get_by_label("Scan the next unit")).to_have_value("")
+    expect(page.locator(".op-verdict")).to_contain_text(GOOD_UNIT)
 
 
 def test_stop_makes_the_instruments_safe_and_keeps_the_record(linked, page):
@@ -185,6 +228,9 @@ def test_stop_makes_the_instruments_safe_and_keeps_the_record(linked, page):
     expect(page.locator(".op-verdict")).to_contain_text("ABORTED", timeout=20_000)
     page.get_by_role("link", name="Open the record").click()
     expect(page.locator("main")).to_contain_text("ABORTED")
+    expect(page.get_by_text("stopped here")).to_have_count(1)
+    expect(page.get_by_role("heading", name="What failed")).to_have_count(0)
+    accessible(page)
 
 
 def test_a_reload_in_the_middle_of_a_prompt_comes_back_to_it(linked, page):

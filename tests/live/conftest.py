@@ -1,20 +1,15 @@
-"""Templates outside an application that serves."""
+"""The Operator UI's templates as the local kiosk has them: without a portal around them."""
 
 from __future__ import annotations
 
 import pytest
-from flask import Flask
+from jinja2 import Environment, FileSystemLoader
 
-from portal.pages import formats, limits
 from station.operator_view import renderer
 from stationmaster.resources import folder
 
 
 @pytest.fixture(scope="module")
 def render():
-    app = Flask("test", template_folder=str(folder("templates")))
-    formats.register(app)
-    limits.register(app)
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(asset=lambda name: name, path_for=lambda *_a, **_k: "/")
-    return renderer(app.jinja_env)
+    loader = FileSystemLoader(folder("templates"))
+    return renderer(Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True))

@@ -52,7 +52,8 @@ def test_every_screen_renders_and_escapes(render, view):
         assert "<rail>" not in html
         assert "SN-<1>" not in html
     assert "SN-&lt;1&gt;" in html
-    for other in (view, replace(view, is_connected=False), replace(view, procedures=())):
+    left = replace(view, is_connected=False)
+    for other in (view, left, replace(left, last_seen_at=START), replace(view, procedures=())):
         assert 'id="bench"' in whole(render, other).content
 
 

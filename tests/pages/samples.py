@@ -11,6 +11,7 @@ class Series:
     data: list[Any]
     name: str | None = None
     units: str | None = None
+    validators: list[Any] = field(default_factory=list)
 
 
 @dataclass

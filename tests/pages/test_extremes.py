@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from portal.pages.charts import line_chart
-from portal.pages.formats import is_number, number, value_text
-from portal.pages.limits import limit_drawing, limit_words, measured_text
+from station.operator_formats import is_number, number, value_text
+from station.operator_limits import limit_drawing, limit_words, measured_text
 
 EXTREMES = [10**400, -(10**400), 10**5000, 1.79e308, -1.79e308, float("inf"), float("nan"), 5e-324, 0, True, None]
 

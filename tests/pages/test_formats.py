@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from portal.pages import formats
+from station import operator_formats as formats
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

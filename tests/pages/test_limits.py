@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.pages.limits import limit_drawing, limit_words, limits_of, measured_text
+from station.operator_limits import limit_drawing, limit_words, limits_of, measured_text
 from station.protocol import Validator
 from tests.pages.samples import Measured, at_least, at_most
 

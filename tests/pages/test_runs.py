@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from portal.database import Db
 from portal.services import attachments, procedures, runs, stations
 from portal.services.actors import SYSTEM
-from tests.pages.records import BEGAN_AT, record
+from tests.pages.records import BEGAN_AT, limit, phase, record, value
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -61,6 +61,61 @@ def test_a_sweep_is_a_drawing_with_limits_and_its_numbers_in_a_table(viewer: Fla
     assert "load_regulation: output [V] over load [A], 5 points from 0 to 1; lowest 4.94, highest 5.02." in text
     assert "upper limit 5.2" in text
     assert '<td class="number">0.75</td>' in text
+
+
+def test_a_failed_sweep_is_listed_with_its_worst_point_and_limits(
+    viewer: FlaskClient, db: Db, procedure_id: str
+) -> None:
+    weak = record(procedure_id).phases[3].model_copy(update={"outcome": "FAIL"})
+    sweep = weak.measurements[0]
+    falling = sweep.y_axis[0].model_copy(update={"data": [5.02, 4.9, 4.75, 4.6, 4.5]})
+    weak = weak.model_copy(update={"measurements": [sweep.model_copy(update={"outcome": "FAIL", "y_axis": [falling]})]})
+    run_id = runs.create_run(db, SYSTEM, record(procedure_id, phases=[weak]))
+
+    text = viewer.get(f"/runs/{run_id}").text
+
+    listed = text.partition('id="failures-title"')[2].partition("</section>")[0]
+    assert "4.5 V at load 1 A, the worst of 3 points outside" in listed
+    assert "limits 4.8 … 5.2 V" in listed
+
+
+def test_a_phase_cut_short_by_stop_is_where_the_run_stopped_and_no_failure(
+    viewer: FlaskClient, db: Db, procedure_id: str
+) -> None:
+    phases = [phase("power_on", "PASS"), phase("sweep", "ERROR"), phase("make_safe", "PASS")]
+    run_id = runs.create_run(db, SYSTEM, record(procedure_id, outcome="ABORTED", phases=phases))
+
+    text = viewer.get(f"/runs/{run_id}").text
+
+    assert "What failed" not in text
+    stopped = text.partition('id="stopped-title"')[2].partition("</section>")[0]
+    anchor = re.search(r'href="#(phase-[^"]+)">sweep<', stopped)
+    assert anchor
+    panel = text.partition(f'id="{anchor[1]}"')[2].partition("</article>")[0]
+    assert "stopped here" in panel
+    assert "ERROR" not in panel
+
+
+def test_what_failed_before_and_after_a_stop_is_still_listed(viewer: FlaskClient, db: Db, procedure_id: str) -> None:
+    weak = value("rail_3v3", "FAIL", 2.913, "V", limit(">=", 3.135, "FAIL"))
+    phases = [phase("rails", "FAIL", weak), phase("sweep", "ERROR"), phase("make_safe", "ERROR")]
+    run_id = runs.create_run(db, SYSTEM, record(procedure_id, outcome="ABORTED", phases=phases))
+
+    text = viewer.get(f"/runs/{run_id}").text
+
+    failed = text.partition('id="failures-title"')[2].partition("</section>")[0]
+    assert "rails: rail_3v3" in failed
+    assert "make_safe" in failed
+    assert "sweep" not in failed
+
+
+def test_an_error_in_a_run_that_nobody_stopped_is_a_failure(viewer: FlaskClient, db: Db, procedure_id: str) -> None:
+    run_id = runs.create_run(db, SYSTEM, record(procedure_id, outcome="ERROR", phases=[phase("sweep", "ERROR")]))
+
+    text = viewer.get(f"/runs/{run_id}").text
+
+    assert "sweep" in text.partition('id="failures-title"')[2].partition("</section>")[0]
+    assert "stopped here" not in text
 
 
 def test_a_log_line_is_shown_and_never_run(viewer: FlaskClient, run_id: str) -> None:

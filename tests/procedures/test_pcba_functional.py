@@ -107,6 +107,15 @@ def test_a_good_board_passes_by_itself_without_any_visa_library(bench: Bench) ->
     assert bench.sent()[-1] == "OUTP OFF,(@1:3)"
 
 
+def test_the_serial_number_that_is_typed_chooses_the_simulated_board(bench: Bench) -> None:
+    with bench.console(PYVISA_LIBRARY="@bench") as console:
+        console.answer(SERIAL, "SN-000066")  # pinned in the shipped bench: its input is shorted
+        console.answer(INSERT, "")
+        console.exit_code()
+
+    assert failed(phases(bench.record())["power_on"]) == RIGHT_PHASE["short_on_input"][1]
+
+
 def test_the_attached_table_is_the_sweep(bench: Bench) -> None:
     with bench.console() as console:
         console.answer(SERIAL, "SN-000001")

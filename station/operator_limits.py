@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Flask
+from jinja2 import Environment
 
-from portal.pages.formats import is_number, number, scale_of, value_text
+from station.operator_formats import is_number, number, scale_of, value_text
 
 MARGIN = 0.35  # of the allowed range, drawn on both sides: a value just outside is seen to be outside
 MARK_WIDTH = 5.0
@@ -53,9 +53,9 @@ class LimitDrawing:
     mark_from: float | None
 
 
-def register(app: Flask) -> None:
+def register(env: Environment) -> None:
     """Make the functions available to every template."""
-    app.jinja_env.globals.update(limit_words=limit_words, limit_drawing=limit_drawing, measured_text=measured_text)
+    env.globals.update(limit_words=limit_words, limit_drawing=limit_drawing, measured_text=measured_text)
 
 
 def limits_of(validators: Any) -> Limits:

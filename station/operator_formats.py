@@ -1,4 +1,7 @@
-"""How times, durations, sizes and values with units are written on pages. Pure; every function is a template filter."""
+"""How times, durations, sizes and values with units are written, in the Operator UI and on every page. Pure.
+
+On the station's side, because the local kiosk renders without a portal; the portal's pages use the same.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from flask import Flask
+from jinja2 import Environment
 
 SIGNIFICANT_DIGITS = 6  # what a bench meter resolves; more digits are noise to a reader
 LARGEST = 1e300  # beyond it, margins and differences would not fit in a float
@@ -20,11 +23,11 @@ _PREFIXABLE = frozenset({"V", "A", "W", "Hz", "F", "H", "s", "Ω", "Ohm", "ohm",
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 
 
-def register(app: Flask) -> None:
-    """Make the functions available to every template, fragments rendered outside a request included."""
+def register(env: Environment) -> None:
+    """Make the functions available to every template, as filters."""
     for function in (iso, exact, clock, ago, lasting, duration, size, quantity, value_text, number):
-        app.jinja_env.filters[function.__name__] = function
-    app.jinja_env.globals["outcome_name"] = outcome_name
+        env.filters[function.__name__] = function
+    env.globals["outcome_name"] = outcome_name
 
 
 def iso(at: datetime) -> str:
