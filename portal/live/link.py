@@ -150,7 +150,7 @@ def _greet(
 ) -> None:
     with fleet.database.open() as db:
         installations.record_hardware(db, actor.id, actor.installation_id, hello.hardware, address)
-    replaced = station.attach(link)
+    replaced = station.attach(link, hello.mark_s)
     if replaced is not None and replaced is not link:
         reason = "another program with the same credentials took over"
         replaced.send(Replaced(reason=reason))
@@ -177,6 +177,7 @@ def _take(fleet: Fleet, station: LiveStation, message: StationMessage) -> None:
         case CommandResult():
             station.on_result(message)
         case Heartbeat():
+            station.on_mark(message.mark_s)
             if station.on_uploads_waiting(message.uploads_waiting):
                 fleet.uploads_waiting_changed(station, message.uploads_waiting)
         case LocalProcedures():
