@@ -6,12 +6,80 @@ import os
 import re
 import signal
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Page, expect
 
 from tests.e2e.programs import PASSWORD
-from tests.e2e.test_story import GOOD_UNIT, bench, linked, operate, scan
+from tests.e2e.test_story import GOOD_UNIT, bench, linked, operate, scan, sign_in
 
 __all__ = ["bench", "linked"]
+
+QUESTIONS = """
+import openhtf as htf
+from openhtf.plugs import user_input
+
+
+@htf.plug(prompts=user_input.UserInput)
+def questions(test, prompts):
+    for text in ("First serial", "Second serial"):
+        prompts.prompt(text, text_input=True)
+    for text in ("Is the guard closed?", "High voltage on?"):
+        prompts.prompt(text)
+
+
+htf.Test(questions, test_name="questions").execute(lambda: "SN-1")
+"""
+
+
+@pytest.fixture
+def questions(linked, portal):
+    """A station whose only script asks four questions; two want a text and two a press of the button."""
+    station_id, bench = linked
+    folder = bench.home / "procedures" / "questions"
+    folder.mkdir(parents=True)
+    (folder / "main.py").write_text(QUESTIONS)
+    procedure = portal.command("procedure", "create", "Questions", "--identifier", "questions")
+    portal.command("station", "link", "Bench 7", "--procedure", procedure)
+    bench.start()
+    return station_id
+
+
+def asks(page: Page, words: str) -> None:
+    expect(page.locator("#op-centre[data-screen=prompt] h1")).to_have_text(words, timeout=20_000)
+
+
+def test_a_late_enter_confirms_no_question_that_nobody_has_read(questions, page, new_page):
+    operate(page, questions)
+    page.get_by_role("button", name="Questions").click()
+    asks(page, "First serial")
+    second = new_page()
+    sign_in(second)
+    second.goto(f"/stations/{questions}/operate")
+    asks(second, "First serial")
+
+    for text in ("A1", "A2"):
+        page.keyboard.type(text)
+        page.keyboard.press("Enter")
+        expect(page.locator("#op-centre h1")).not_to_have_text("First serial")
+    asks(page, "Is the guard closed?")
+    for _nervous in range(4):
+        page.keyboard.press("Enter", delay=100)
+
+    asks(page, "Is the guard closed?")
+    expect(page.locator("#op-notice")).to_contain_text("pressed too early")
+    button = page.get_by_role("button", name="Continue")
+    expect(button).to_be_enabled()
+    asks(second, "Is the guard closed?")
+    expect(second.get_by_text("“Second serial” was answered by admin@example.com")).to_be_visible()
+    expect(page.get_by_text("was answered by")).to_be_hidden()
+    page.keyboard.press("Enter")
+    asks(second, "High voltage on?")
+    second.keyboard.press("Enter")
+    expect(second.locator("#op-notice")).to_contain_text("pressed too early")
+    asks(page, "High voltage on?")
+    expect(page.get_by_role("button", name="Continue")).to_be_enabled()
+    page.keyboard.press("Enter")
+    expect(page.locator(".op-verdict")).to_contain_text("PASS", timeout=20_000)
 
 
 def test_a_start_that_was_reported_as_failed_is_not_done_later(linked, page):
