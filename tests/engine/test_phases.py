@@ -225,6 +225,22 @@ def test_a_library_that_prints_more_than_a_pipe_holds_does_not_hang(bench: Bench
     assert {event.phase_key for event in flood} == {"0_floods"}
 
 
+def test_who_prints_too_much_keeps_the_verdict_and_is_told_how_many_lines_are_missing(bench: Bench) -> None:
+    bench.start("shouting")
+    state = bench.over(within_s=120)
+
+    bench.is_well_formed()
+    assert bench.verdicts == [("shouts", "PASS"), ("measures", "PASS")]
+    assert state.outcome is Outcome.PASS
+    kept = [line for line in bench.lines if line.endswith("xxx")]
+    notes = [event for event in bench.of(PhaseLog) if "left out here" in event.message]
+    left_out = sum(int(event.message.split()[0]) for event in notes)
+    assert len(kept) + left_out == 150_000
+    assert left_out > 0
+    assert {(event.level, event.phase_key) for event in notes} == {("WARNING", "0_shouts")}
+    assert kept == sorted(kept)
+
+
 def test_a_plan_too_large_for_a_frame_comes_in_parts(bench: Bench) -> None:
     state = bench.run("crowded")
 
