@@ -230,10 +230,10 @@ class LiveStation:
         try:
             if not self._send_command(command):
                 return _refusal(command, "The station is not connected: nothing was changed.")
-            asked.is_answered.wait(COMMAND_LIMIT_S)
+            is_cut_off = asked.is_answered.wait(COMMAND_LIMIT_S)
             if asked.result is not None:
                 return asked.result
-            return _refusal(command, _why_unanswered(command))
+            return _refusal(command, _LINK_BROKE if is_cut_off else _why_unanswered(command))
         finally:
             self._asked.pop(command.command_id, None)
 
@@ -320,6 +320,9 @@ def new_command_id() -> str:
 
 def _refusal(command: AnyCommand, reason: str) -> CommandResult:
     return CommandResult(command_id=command.command_id, is_accepted=False, reason=reason)
+
+
+_LINK_BROKE = "The link to the station broke before it answered. It may have been done: look at the bench first."
 
 
 def _why_unanswered(command: AnyCommand) -> str:

@@ -136,6 +136,7 @@ def test_a_link_that_ends_answers_those_who_wait(station):
     result = station.command(Stop(command_id=new_command_id()))
 
     assert not result.is_accepted
+    assert "may have been done" in result.reason
 
 
 def test_the_newest_link_wins_and_the_old_ones_end_changes_nothing(station):
