@@ -164,10 +164,15 @@ document.addEventListener("htmx:error", (event) => {
 });
 
 // The feed: say that it is lost, take it back when it is there again.
-const lost = document.querySelector(".op-feed-lost");
+const lost = document.querySelector("[data-feed-lost]");
 let isLive = false;
 const say = (live) => { isLive = live; lost.hidden = live; };
-document.addEventListener("htmx:ws:close", () => say(false));
+const SIGNED_OUT = 4401;
+document.addEventListener("htmx:ws:close", (event) => {
+  const isSignedOut = event.detail.code === SIGNED_OUT;
+  if (isSignedOut) document.querySelector(".op-signed-out").hidden = false;
+  say(isSignedOut);
+});
 document.addEventListener("htmx:ws:after:connection", () => say(true));
 setTimeout(() => say(isLive), 3000); // a page that never got its feed says so too
 document.addEventListener("htmx:ws:after:message:incoming", settle);

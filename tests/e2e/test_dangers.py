@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.programs import PASSWORD
+from tests.e2e.programs import PASSWORD, PortalProcess
 from tests.e2e.test_story import GOOD_UNIT, bench, linked, operate, scan, sign_in
 
 __all__ = ["bench", "linked"]
@@ -29,6 +30,13 @@ def questions(test, prompts):
 
 htf.Test(questions, test_name="questions").execute(lambda: "SN-1")
 """
+
+
+@pytest.fixture
+def portal(tmp_path) -> Iterator[PortalProcess]:
+    """One that is patient with a station that says nothing for a while."""
+    with PortalProcess(tmp_path / "portal", STATIONMASTER_OFFLINE_AFTER_S="60") as process:
+        yield process
 
 
 @pytest.fixture
@@ -112,6 +120,8 @@ def test_stop_after_a_sign_out_elsewhere_stays_on_the_page_and_says_that_it_was_
     other_tab.goto("/stations")
     other_tab.get_by_role("button", name="Sign out").click()
     expect(other_tab).to_have_url(re.compile("/sign-in"))
+    expect(page.get_by_text("You are signed out: this page shows nothing new")).to_be_visible()
+    expect(page.get_by_text("Connection to the portal lost")).to_be_hidden()
 
     page.keyboard.press("F9")
 
