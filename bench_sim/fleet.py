@@ -28,8 +28,13 @@ def command(*words: str) -> list[str]:
 
 
 def run_command(*words: str, stdin: str | None = None) -> str:
-    """Run one command of ours and return what it printed. Raises `FleetError` with its line when it refuses."""
-    done = subprocess.run(command(*words), input=stdin, capture_output=True, text=True, check=False)
+    """Run one command of ours and return what it printed. Raises `FleetError` with its line when it refuses.
+
+    In a session of its own: Ctrl-C in the terminal lets it finish, and is for who started it.
+    """
+    done = subprocess.run(
+        command(*words), input=stdin, capture_output=True, text=True, check=False, start_new_session=True
+    )
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or [f"{' '.join(words[:2])} ended with status {done.returncode}"]
         raise FleetError(lines[-1])
@@ -74,7 +79,7 @@ class SimulatedStation:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C in the terminal is for who started it, who then stops it in order
-                preexec_fn=_die_with_parent if sys.platform.startswith("linux") else None,
+                preexec_fn=die_with_parent,
             )
 
     def stop(self) -> None:
@@ -105,7 +110,9 @@ class SimulatedStation:
         self.stop()
 
 
-def _die_with_parent() -> None:
-    import ctypes
+def die_with_parent() -> None:
+    """Between fork and exec, on Linux: whatever ends the parent, the child gets SIGTERM then."""
+    if sys.platform.startswith("linux"):
+        import ctypes
 
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)

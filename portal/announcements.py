@@ -28,6 +28,13 @@ class LinkRevoked:
 
 
 @dataclass(frozen=True)
+class SignedOut:
+    """A session has ended. ``token``: what the browser's cookie held."""
+
+    token: str
+
+
+@dataclass(frozen=True)
 class StationEnrolled:
     """A machine was enrolled for a station."""
 

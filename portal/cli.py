@@ -21,6 +21,7 @@ from portal.database import Database, Db
 from portal.errors import PortalError
 from portal.services import api_keys, procedures, setup_tokens, stations, users
 from portal.services.actors import SYSTEM, Role
+from portal.services.station_lookup import find_station_by_name
 from portal.settings import BadSetting, Settings, load_settings
 from stationmaster.cli_errors import Refusal
 
@@ -33,6 +34,13 @@ def data_dir_option(command: C) -> C:
         "--data-dir",
         type=click.Path(path_type=Path, file_okay=False),
         help="Where the portal's data is. Default: STATIONMASTER_DATA_DIR, else your own data directory.",
+    )(command)
+
+
+def if_missing_option(command: C) -> C:
+    """``--if-missing``, which makes a command that creates something repeatable."""
+    return click.option(
+        "--if-missing", is_flag=True, help="Change nothing when it is there already, and print the id of that one."
     )(command)
 
 
@@ -66,11 +74,16 @@ def user() -> None:
 @click.option("--role", required=True, type=click.Choice([role.value for role in Role]), help="What they may do.")
 @click.option("--name", help="Their name.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made.")
+@if_missing_option
 @data_dir_option
-def add_user(email: str, role: str, name: str | None, password_stdin: bool, data_dir: Path | None) -> None:
+def add_user(
+    email: str, role: str, name: str | None, password_stdin: bool, if_missing: bool, data_dir: Path | None
+) -> None:
     """Add a user. Prints the password when it made one."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
     with _open(data_dir) as db:
+        if if_missing and users.find_user_by_email(db, email) is not None:
+            return
         users.create_user(db, SYSTEM, email, role, password, name)
     if not password_stdin:
         click.echo(password)
@@ -109,11 +122,13 @@ def station() -> None:
 @station.command("create")
 @click.argument("name")
 @click.option("--procedure", "procedure_ids", multiple=True, metavar="ID", help="Link this procedure; repeatable.")
+@if_missing_option
 @data_dir_option
-def create_station(name: str, procedure_ids: tuple[str, ...], data_dir: Path | None) -> None:
+def create_station(name: str, procedure_ids: tuple[str, ...], if_missing: bool, data_dir: Path | None) -> None:
     """Make a station and print its id."""
     with _open(data_dir) as db:
-        made = stations.create_station(db, SYSTEM, name, procedure_ids)
+        found = find_station_by_name(db, name) if if_missing else None
+        made = found or stations.create_station(db, SYSTEM, name, procedure_ids)
     click.echo(made.id)
 
 
@@ -135,11 +150,13 @@ def procedure() -> None:
 @procedure.command("create")
 @click.argument("name")
 @click.option("--identifier", help="Name of its folder on the bench; made from the name when not given.")
+@if_missing_option
 @data_dir_option
-def create_procedure(name: str, identifier: str | None, data_dir: Path | None) -> None:
+def create_procedure(name: str, identifier: str | None, if_missing: bool, data_dir: Path | None) -> None:
     """Make a procedure and print its id."""
     with _open(data_dir) as db:
-        made = procedures.create_procedure(db, SYSTEM, name, identifier)
+        found = procedures.find_procedure(db, identifier) if if_missing and identifier else None
+        made = found or procedures.create_procedure(db, SYSTEM, name, identifier)
     click.echo(made.id)
 
 

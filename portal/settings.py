@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 PREFIX = "STATIONMASTER_"
 SECRETS = ("secret_key", "database_url", "s3_access_key", "s3_secret_key")
@@ -81,6 +84,7 @@ def load_settings(**given: Any) -> Settings:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         raise BadSetting(f"{PREFIX}{name.upper()}: {first['msg']}") from None
+    _check_database(settings.database_url)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not settings.secret_key:
@@ -88,6 +92,21 @@ def load_settings(**given: Any) -> Settings:
     except OSError as error:
         raise BadSetting(f"the data directory {settings.data_dir} cannot be used: {error.strerror}") from None
     return settings
+
+
+def _check_database(address: str | None) -> None:
+    name = f"{PREFIX}DATABASE_URL:"
+    if not address:
+        return
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.drivername not in ("postgresql+psycopg", "sqlite"):
+        # Without the value: a password may be in it.
+        raise BadSetting(f"{name} no address that can be used: it looks like postgresql+psycopg://user@host/name")
+    if url.drivername == "postgresql+psycopg" and find_spec("psycopg") is None:
+        raise BadSetting(f"{name} needs the package psycopg: install stationmaster[postgres]")
 
 
 def _kept_secret(path: Path) -> str:

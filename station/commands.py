@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
 
 from station.engine import Engine, Refused, RunRequest
 from station.procedure_folders import NoSuchProcedure, ProcedureFolders
-from station.protocol import AnyCommand, CommandResult, Kill, RunCommand, Stop, UiResponse
+from station.protocol import AnyCommand, Begin, CommandResult, Kill, RunCommand, Stop, UiResponse
 from station.settings import StationSettings
 
 log = structlog.get_logger(__name__)
 
 
+def own_clock_s() -> float:
+    """The clock of marks and of ``not_after_s``: never set, and where the system has one, it goes on in sleep."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
 class CommandDesk:
     """Turns commands into calls of the engine. Answers at once: what takes long goes on behind the answer."""
 
-    def __init__(self, engine: Engine, folders: ProcedureFolders, settings: StationSettings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        folders: ProcedureFolders,
+        settings: StationSettings,
+        clock_s: Callable[[], float] = own_clock_s,
+    ) -> None:
         self._engine = engine
         self._folders = folders
         self._settings = settings
+        self._clock_s = clock_s
         self._is_closed = False
 
     def close(self) -> None:
@@ -30,24 +45,7 @@ class CommandDesk:
 
     def obey(self, command: AnyCommand) -> CommandResult:
         """Do it, and say whether it was done."""
-        try:
-            execution_id = self._do(command)
-        except Refused as refusal:
-            return CommandResult(
-                command_id=command.command_id, is_accepted=False, reason=refusal.reason, field=refusal.field
-            )
-        except OSError as error:
-            log.exception("command_failed", type=command.type)
-            reason = f"The station's machine refuses: {error.strerror or error}."
-            return CommandResult(command_id=command.command_id, is_accepted=False, reason=reason)
-        except Exception:  # the edge towards the portal: the person must get an answer
-            log.exception("command_failed", type=command.type)
-            return CommandResult(
-                command_id=command.command_id,
-                is_accepted=False,
-                reason="The station could not do this: an internal error, noted in its log.",
-            )
-        return CommandResult(command_id=command.command_id, is_accepted=True, execution_id=execution_id)
+        return self._answer(command).model_copy(update={"mark_s": self._clock_s()})
 
     def start(
         self,
@@ -77,7 +75,30 @@ class CommandDesk:
             )
         )
 
+    def _answer(self, command: AnyCommand) -> CommandResult:
+        try:
+            execution_id = self._do(command)
+        except Refused as refusal:
+            return CommandResult(
+                command_id=command.command_id, is_accepted=False, reason=refusal.reason, field=refusal.field
+            )
+        except OSError as error:
+            log.exception("command_failed", type=command.type)
+            reason = f"The station's machine refuses: {error.strerror or error}."
+            return CommandResult(command_id=command.command_id, is_accepted=False, reason=reason)
+        except Exception:  # the edge towards the portal: the person must get an answer
+            log.exception("command_failed", type=command.type)
+            return CommandResult(
+                command_id=command.command_id,
+                is_accepted=False,
+                reason="The station could not do this: an internal error, noted in its log.",
+            )
+        return CommandResult(command_id=command.command_id, is_accepted=True, execution_id=execution_id)
+
     def _do(self, command: AnyCommand) -> str | None:
+        if isinstance(command, Begin) and command.not_after_s is not None and self._clock_s() > command.not_after_s:
+            log.warning("command_too_late", type=command.type, late_by_s=self._clock_s() - command.not_after_s)
+            raise Refused("This reached the station too late, and nothing was done. Look at the bench, then try again.")
         match command:
             case RunCommand():
                 return self.start(

@@ -19,7 +19,7 @@ from types import FrameType
 import structlog
 
 from station.autopilot import Autopilot
-from station.commands import CommandDesk
+from station.commands import CommandDesk, own_clock_s
 from station.credentials import Credentials, wipe_credentials
 from station.engine import Engine
 from station.forgotten_runs import queue_forgotten_runs
@@ -182,6 +182,7 @@ class Daemon:
             if journal is None
             else Progress(execution_id=journal.execution_id, last_seq=journal.last_seq),
             uploads_waiting=self._outbox.count_waiting(),
+            mark_s=own_clock_s(),
         )
 
     def beat(self) -> Sequence[Model]:
@@ -193,6 +194,7 @@ class Daemon:
             memory_used_mb=load.memory_used_mb,
             disk_free_mb=load.disk_free_mb,
             sent_at=datetime.now(UTC),
+            mark_s=own_clock_s(),
         )
         report = self._folders.report()
         if report == self._reported:

@@ -70,11 +70,11 @@ def enrol(home: Home, order: EnrolmentOrder) -> EnrolmentResult:
 
 def portal_address(given: str) -> str:
     """The portal's address without a slash at its end. Raises `Refusal` when it is none."""
-    parts = urlsplit(given.strip())
     try:
+        parts = urlsplit(given.strip())
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number
-        is_address = False
+    except ValueError:  # a port that is no number, a bracket that is never closed
+        is_address, parts = False, urlsplit("")
     if not is_address or parts.query or parts.fragment or parts.username:
         raise Refusal(f"{given!r} is not a portal's address: it looks like http://portal.example:8000.")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"

@@ -311,17 +311,18 @@ class Progress(Model):
 
 
 class Hello(Model):
-    """First message on a new link. Answered by `Welcome`."""
+    """First message on a new link. Answered by `Welcome`. ``mark_s``: see `Begin`."""
 
     type: Literal["hello"] = "hello"
     protocol_version: int = PROTOCOL_VERSION
     hardware: Hardware
     progress: Progress | None = None
     uploads_waiting: Count = 0
+    mark_s: float | None = None
 
 
 class Heartbeat(Model):
-    """Sent every ``HEARTBEAT_S``, whatever else is sent."""
+    """Sent every ``HEARTBEAT_S``, whatever else is sent. ``mark_s``: see `Begin`."""
 
     type: Literal["heartbeat"] = "heartbeat"
     uploads_waiting: Count = 0
@@ -329,6 +330,7 @@ class Heartbeat(Model):
     memory_used_mb: int | None = None
     disk_free_mb: int | None = None
     sent_at: AwareDatetime | None = None
+    mark_s: float | None = None
 
 
 class LocalProcedures(Model):
@@ -339,7 +341,10 @@ class LocalProcedures(Model):
 
 
 class CommandResult(Model):
-    """Answer to one command. ``field`` names the refused field of a form, where there is one."""
+    """Answer to one command. ``field`` names the refused field of a form, where there is one.
+
+    ``mark_s``: see `Begin`. So what was refused for its age is measured anew when it is asked again.
+    """
 
     type: Literal["command_result"] = "command_result"
     command_id: str
@@ -347,6 +352,7 @@ class CommandResult(Model):
     reason: str | None = None
     field: str | None = None
     execution_id: str | None = None
+    mark_s: float | None = None
 
 
 class UploadNews(Model):
@@ -428,7 +434,19 @@ class Command(Model):
     asked_by: str | None = None
 
 
-class RunCommand(Command):
+class Begin(Command):
+    """A command after which something happens on the bench: who asked for it was told after 2 s that it failed.
+
+    It may lie in a socket for minutes, while the station's machine is busy or asleep, and must do nothing then.
+    ``not_after_s``: the last moment to obey it, on the station's own clock. No two clocks need to agree: the station
+    tells its clock in what it sends (``mark_s``), the portal adds what has passed since it got that. The message's
+    time on its way up makes the moment earlier, never later. Stop and kill have none: late is better than never.
+    """
+
+    not_after_s: float | None = None
+
+
+class RunCommand(Begin):
     """Start a run. With ``serial_number`` the unit is not asked for."""
 
     type: Literal["run"] = "run"
@@ -436,7 +454,7 @@ class RunCommand(Command):
     serial_number: str | None = None
 
 
-class UiResponse(Command):
+class UiResponse(Begin):
     """Answer to an open prompt or to the identify form: component key → value as text."""
 
     type: Literal["ui_response"] = "ui_response"

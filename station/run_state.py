@@ -60,6 +60,15 @@ class Prompt:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """An answered prompt, for those who saw it and did not answer it. ``by``: e-mail address, or what answered."""
+
+    request_id: str
+    message: str | None
+    by: str
+
+
+@dataclass(frozen=True)
 class LogLine:
     """One line of log, as it is shown."""
 
@@ -131,6 +140,7 @@ class RunState:
     plan: tuple[PlannedPhase, ...] = ()
     phases_by_attempt: dict[tuple[str, int], Phase] = field(default_factory=dict)
     prompts: tuple[Prompt, ...] = ()
+    last_answer: Answer | None = None
     logs: tuple[LogLine, ...] = ()
     outcome: Outcome = Outcome.UNSET
     error: str | None = None
@@ -252,7 +262,7 @@ def _apply(state: RunState, event: AnyRunEvent) -> RunState:
             prompt = Prompt(event.request_id, event.phase_key, event.message, tuple(event.components))
             return replace(state, prompts=(*state.prompts, prompt))
         case UiClosed():
-            return replace(state, prompts=tuple(p for p in state.prompts if p.request_id != event.request_id))
+            return _close_prompt(state, event)
         case RunStopping():
             return replace(
                 state, stage=Stage.STOPPING, prompts=(), stop_asked_by=event.by,
@@ -282,6 +292,15 @@ def _phase_of(state: RunState, event: MeasurementUpdate | AttachmentAdded | Phas
 
 def _with_phase(state: RunState, phase: Phase) -> RunState:
     return replace(state, phases_by_attempt={**state.phases_by_attempt, (phase.key, phase.attempt): phase})
+
+
+def _close_prompt(state: RunState, event: UiClosed) -> RunState:
+    still_open = tuple(prompt for prompt in state.prompts if prompt.request_id != event.request_id)
+    closed = next((prompt for prompt in state.prompts if prompt.request_id == event.request_id), None)
+    answer = state.last_answer
+    if closed is not None and event.reason == "answered" and event.answered_by:
+        answer = Answer(event.request_id, closed.message, event.answered_by)
+    return replace(state, prompts=still_open, last_answer=answer)
 
 
 def _complete_phase(state: RunState, event: PhaseComplete) -> RunState:

@@ -1,4 +1,8 @@
-"""``stationmaster demo``: portal and simulated stations on this machine, through the same commands a user types."""
+"""``stationmaster demo``: portal and simulated stations on this machine, through the same commands a user types.
+
+It may be ended at any moment, by Ctrl-C or by a power cut, and goes on with the next start: each step of the first
+start can be repeated, and what it started ends with it.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from types import FrameType
 
 import click
 
-from bench_sim.fleet import FleetError, SimulatedStation, command, run_command
+from bench_sim.fleet import FleetError, SimulatedStation, command, die_with_parent, run_command
 from stationmaster.cli_errors import Refusal
 from stationmaster.folder_lock import FolderLock, Held
 
@@ -45,9 +51,10 @@ def demo(port: int, data_dir: Path, stations: int) -> None:
     """Start everything on this machine, no questions: the portal, and simulated stations. Ctrl-C stops all of it."""
     data_dir = data_dir.resolve()
     url = f"http://127.0.0.1:{port}"
+    stop = StopAsked()
     try:
         with _lock(data_dir):
-            _run(data_dir, port, url, stations)
+            _run(data_dir, port, url, stations, stop)
     except FleetError as error:
         raise Refusal(str(error).removeprefix("stationmaster: ")) from None
 
@@ -66,56 +73,105 @@ def _lock(data_dir: Path) -> FolderLock:
         raise Refusal(f"the demo's data cannot be in {data_dir}: {error.strerror or error}") from None
 
 
-def _run(data_dir: Path, port: int, url: str, count: int) -> None:
+class StopAsked:
+    """Whether somebody asked to stop, by a signal. Made first: from then on nothing is left running."""
+
+    def __init__(self) -> None:
+        self._is_asked = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._note)
+
+    def __bool__(self) -> bool:
+        return self._is_asked
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self._is_asked = True
+
+
+def _run(data_dir: Path, port: int, url: str, count: int, stop: StopAsked) -> None:
     portal_dir = data_dir / "portal"
-    password = _administrator(data_dir, portal_dir)
-    portal = _start_portal(portal_dir, port, url, data_dir / "portal.log")
+    portal: subprocess.Popen[bytes] | None = None
     benches: list[SimulatedStation] = []
-    stop_asked = _stop_on_signals()
     try:
+        password = _administrator(data_dir, portal_dir)
+        if not stop:
+            portal = _launch_portal(portal_dir, port, data_dir / "portal.log")
+            _wait_for_portal(portal, url, data_dir / "portal.log", stop)
         for number in range(1, count + 1):
-            bench = _bench(data_dir, portal_dir, url, number)
-            benches.append(bench)
-        print(_greeting(url, password, count), flush=True)
-        _supervise(portal, benches, stop_asked)
+            if not stop:
+                bench = SimulatedStation(data_dir / f"bench-{number}")
+                benches.append(bench)
+                _enrol(bench, data_dir, portal_dir, url, number)
+                bench.start()
+        if portal is not None and not stop:
+            print(_greeting(url, password, count), flush=True)
+            _supervise(portal, benches, stop)
+    except FleetError:
+        if not stop:  # else it was in the way of the same signal, just before it had a session of its own
+            raise
     finally:
         for bench in benches:
             bench.stop()
-        portal.terminate()
-        portal.wait()
+        if portal is not None:
+            portal.terminate()
+            portal.wait()
     print("Stopped. `make demo` goes on with the same data; `make demo-reset` starts over.", flush=True)
 
 
 def _administrator(data_dir: Path, portal_dir: Path) -> str:
-    """The administrator's password: made on the first start, kept for the next ones in a file only we can read."""
-    note = data_dir / "administrator-password.txt"
+    """The administrator's password: made on the first start, kept for the next ones in a file only we can read.
+
+    It is written down before the account is made, under another name: an account without its password is lost.
+    """
+    note, draft = data_dir / "administrator-password.txt", data_dir / "administrator-password.new"
     if note.exists():
         return note.read_text().strip()
-    password = secrets.token_urlsafe(12)
-    run_command(
-        "portal", "user", "add", ADMINISTRATOR, "--role", "owner", "--password-stdin",
-        "--data-dir", str(portal_dir), stdin=password,
-    )  # fmt: skip
-    with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(password + "\n")
+    repeated = ["--if-missing"] if draft.exists() and draft.read_text().strip() else []
+    if not repeated:
+        _write(draft, secrets.token_urlsafe(12) + "\n")
+    password = draft.read_text().strip()
+    try:
+        run_command(
+            "portal", "user", "add", ADMINISTRATOR, "--role", "owner", "--password-stdin", *repeated,
+            "--data-dir", str(portal_dir), stdin=password,
+        )  # fmt: skip
+    except FleetError as error:
+        draft.unlink()
+        if "already a user" in str(error):
+            raise FleetError(
+                f"the password of {ADMINISTRATOR} is lost ({note} is missing): `make demo-reset` starts over"
+            ) from None
+        raise
+    draft.rename(note)
     return password
 
 
-def _start_portal(portal_dir: Path, port: int, url: str, log: Path) -> subprocess.Popen[bytes]:
+def _write(file: Path, text: str) -> None:
+    """Write a file that only we can read; whole, or not at all."""
+    part = file.with_name(file.name + ".part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(text)
+    part.replace(file)
+
+
+def _launch_portal(portal_dir: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
     words = ("portal", "serve", "--port", str(port), "--data-dir", str(portal_dir))
     with log.open("wb") as file:
-        portal = subprocess.Popen(command(*words), stdout=file, stderr=file, start_new_session=True)
+        return subprocess.Popen(
+            command(*words), stdout=file, stderr=file, start_new_session=True, preexec_fn=die_with_parent
+        )
+
+
+def _wait_for_portal(portal: subprocess.Popen[bytes], url: str, log: Path, stop: StopAsked) -> None:
     deadline = time.monotonic() + START_LIMIT_S
     # Its own word first: an answer on the port may come from another portal, which has it already.
-    while not (url in log.read_text(errors="replace") and _is_healthy(url)):
+    while not (stop or (url in log.read_text(errors="replace") and _is_healthy(url))):
         if portal.poll() is not None:
             lines = log.read_text(errors="replace").strip().splitlines() or ["the portal ended without a word"]
             raise FleetError(lines[-1])
         if time.monotonic() > deadline:
-            portal.terminate()
             raise FleetError(f"the portal did not answer within {START_LIMIT_S:.0f} s: see {log}")
         time.sleep(0.1)
-    return portal
 
 
 def _is_healthy(url: str) -> bool:
@@ -126,16 +182,13 @@ def _is_healthy(url: str) -> bool:
         return False
 
 
-def _bench(data_dir: Path, portal_dir: Path, url: str, number: int) -> SimulatedStation:
-    """One bench: created and enrolled on the first start, started on each."""
+def _enrol(bench: SimulatedStation, data_dir: Path, portal_dir: Path, url: str, number: int) -> None:
+    """Create and enrol the bench, unless an earlier start did."""
     name = f"Bench {number}"
-    bench = SimulatedStation(data_dir / f"bench-{number}")
     where = ("--data-dir", str(portal_dir))
     if not bench.is_enrolled:
-        procedure_id = _procedure(data_dir, portal_dir)
-        if not (data_dir / f"bench-{number}").exists():
-            run_command("portal", "station", "create", name, "--procedure", procedure_id, *where)
-        bench.home.mkdir(parents=True, exist_ok=True)
+        words = ("--procedure", _procedure(portal_dir), "--if-missing")
+        run_command("portal", "station", "create", name, *words, *where)
         if number == 1:
             autopilot, own_bench = data_dir / "autopilot.json", data_dir / "bench-1.yaml"
             autopilot.write_text(json.dumps(AUTOPILOT))
@@ -145,8 +198,14 @@ def _bench(data_dir: Path, portal_dir: Path, url: str, number: int) -> Simulated
             options = ["--bench", "pcba"]
         bench.enrol(url, run_command("portal", "token", "create", "--station", name, *where), options)
     _point_to(bench, url)
-    bench.start()
-    return bench
+
+
+@cache
+def _procedure(portal_dir: Path) -> str:
+    """The id of the procedure that all benches may run."""
+    name, identifier = PROCEDURE
+    words = ("--identifier", identifier, "--if-missing", "--data-dir", str(portal_dir))
+    return run_command("portal", "procedure", "create", name, *words)
 
 
 def _point_to(bench: SimulatedStation, url: str) -> None:
@@ -154,22 +213,13 @@ def _point_to(bench: SimulatedStation, url: str) -> None:
     file = bench.home / "credentials" / "station.json"
     credentials = json.loads(file.read_text())
     if credentials["portal_url"] != url:
-        file.write_text(json.dumps({**credentials, "portal_url": url}))
+        _write(file, json.dumps({**credentials, "portal_url": url}))
 
 
 def _bench_with_faults() -> str:
     """The shipped bench, but one unit in eight has a fault: a line that never fails teaches nothing."""
     shipped = (files("bench_sim") / "benches" / "pcba.yaml").read_text()
     return shipped.replace("fault_rate: 0\n", "fault_rate: 0.125\n")
-
-
-def _procedure(data_dir: Path, portal_dir: Path) -> str:
-    note = data_dir / "procedure-id.txt"
-    if not note.exists():
-        name, identifier = PROCEDURE
-        words = ("portal", "procedure", "create", name, "--identifier", identifier, "--data-dir", str(portal_dir))
-        note.write_text(run_command(*words))
-    return note.read_text().strip()
 
 
 def _greeting(url: str, password: str, count: int) -> str:
@@ -179,19 +229,12 @@ def _greeting(url: str, password: str, count: int) -> str:
     return "\n".join(["", f"Stationmaster runs on {url}", *sign_in, "", *benches, "", "Ctrl-C stops all of it."])
 
 
-def _stop_on_signals() -> list[int]:
-    asked: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda given, _frame: asked.append(given))
-    return asked
-
-
-def _supervise(portal: subprocess.Popen[bytes], benches: list[SimulatedStation], stop_asked: list[int]) -> None:
+def _supervise(portal: subprocess.Popen[bytes], benches: list[SimulatedStation], stop: StopAsked) -> None:
     """Until somebody stops it: the third bench leaves and comes back, sometimes without a good-bye."""
     rng = random.Random(7)  # noqa: S311  (a rhythm, not a secret)
     visitor = benches[2] if len(benches) > 2 else None
     next_move = time.monotonic() + rng.uniform(*HERE_S)
-    while not stop_asked:
+    while not stop:
         time.sleep(0.2)
         if portal.poll() is not None:
             print("stationmaster: the portal has ended: see portal.log in the data directory", file=sys.stderr)

@@ -1,6 +1,7 @@
 """The browsers' sockets: ``/live/fleet`` for the desk pages, ``/live/stations/<id>`` for the Operator UI.
 
-A feed only sends: a browser's commands come as ordinary forms. The handler waits for the end.
+A feed only sends: a browser's commands come as ordinary forms. The handler waits for the end, and for that of the
+session: who has signed out sees nothing more.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from portal import web
 from portal.errors import PortalError
 from portal.live.fleet import FLEET_TOPIC, Fleet
 from portal.live.hub import Change
-from portal.live.socket import LiveSocket
+from portal.live.socket import SIGNED_OUT, LiveSocket
 from portal.pages.security import same_origin
+from portal.services import sign_ins
 from portal.services import stations as station_services
 from portal.services.actors import Permission, require
+
+SESSION_CHECK_S = 60.0  # a session that expires, or is ended by another program on the same data
 
 
 def register(blueprint: Blueprint, sock: Sock, fleet: Fleet) -> None:
@@ -59,10 +63,18 @@ def register(blueprint: Blueprint, sock: Sock, fleet: Fleet) -> None:
 def _watch(fleet: Fleet, ws: Any, topic: str, snapshot: Callable[[], Iterable[Change]]) -> None:
     web.close_db()  # a feed is open for hours: it must not hold a connection of the pool
     watcher = LiveSocket(ws, fleet.writer)
-    fleet.hub.join(topic, watcher, snapshot)
+    watcher.session = current_user.token  # from here on a sign-out closes it; one just before is seen by the first look
+    is_joined = False
     try:
         while True:
-            watcher.receive()
+            with fleet.database.open() as db:
+                if not sign_ins.is_signed_in(db, watcher.session):
+                    watcher.end(SIGNED_OUT, "signed out")
+                    return
+            if not is_joined:
+                fleet.hub.join(topic, watcher, snapshot)
+                is_joined = True
+            watcher.receive(SESSION_CHECK_S)
     except ConnectionClosed:
         pass
     finally:

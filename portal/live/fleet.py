@@ -16,7 +16,7 @@ from portal.database import Database
 from portal.live.chores import Chores
 from portal.live.hub import Change, Hub
 from portal.live.presence import PresenceWatch
-from portal.live.socket import POLICY_VIOLATION, RESTARTING, Writer
+from portal.live.socket import POLICY_VIOLATION, RESTARTING, SIGNED_OUT, Writer
 from portal.live.stations import Link, LiveStation, LiveStations
 from portal.services import installations
 from portal.services import stations as station_services
@@ -165,5 +165,7 @@ class Fleet:
                 live = self.stations.find(station_id)
                 if live is not None:
                     live.end_link(POLICY_VIOLATION, reason, last=Replaced(reason=reason))
+            case announcements.SignedOut(token):
+                self.writer.end_of(token, SIGNED_OUT, "signed out")
             case _:
                 pass

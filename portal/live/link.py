@@ -151,7 +151,7 @@ def _greet(
 ) -> None:
     with fleet.database.open() as db:
         installations.record_hardware(db, actor.id, actor.installation_id, hello.hardware, address)
-    replaced = station.attach(link)
+    replaced = station.attach(link, hello.mark_s)
     with fleet.database.open() as db:
         is_gone = find_station(db, actor.id) is None
     if is_gone:  # removed since its key was checked: whoever removed it has seen no link to cut
@@ -183,6 +183,7 @@ def _take(fleet: Fleet, station: LiveStation, message: StationMessage) -> None:
         case CommandResult():
             station.on_result(message)
         case Heartbeat():
+            station.on_mark(message.mark_s)
             if station.on_uploads_waiting(message.uploads_waiting):
                 fleet.uploads_waiting_changed(station, message.uploads_waiting)
         case LocalProcedures():

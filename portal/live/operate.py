@@ -11,12 +11,16 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 
 from portal import web
+from portal.errors import PortalError, Unauthorized
 from portal.live.fleet import Fleet
 from portal.live.stations import LiveStation, new_command_id
+from portal.pages.errors import as_page
 from portal.pages.hx import is_partial
 from portal.services import stations as station_services
 from portal.services.actors import Permission, can, require
 from station.protocol import AnyCommand, CommandResult, Kill, RunCommand, Stop, UiResponse
+
+SIGNED_OUT = "Not sent: you are signed out. The bench goes on; to stop it now, use its own switch."
 
 
 def register(blueprint: Blueprint, fleet: Fleet) -> None:
@@ -64,6 +68,20 @@ def register(blueprint: Blueprint, fleet: Fleet) -> None:
     @blueprint.post("/stations/<station_id>/operate/kill")
     def kill(station_id: str) -> Response:
         return _send(live(station_id), Kill(command_id=new_command_id(), asked_by=_who()))
+
+    @blueprint.errorhandler(PortalError)
+    def refused(error: PortalError) -> Response:
+        if request.method != "POST" or not is_partial(request):
+            return as_page(error)
+        # The bench stays in sight: nobody who presses STOP is sent to another page.
+        is_signed_out = isinstance(error, Unauthorized)
+        here = url_for("live.operate", **(request.view_args or {}))
+        fragment = render_template(
+            "operator/_refusal.html",
+            reason=SIGNED_OUT if is_signed_out else error.message,
+            sign_in=url_for("sign_in.show", next=here) if is_signed_out else None,
+        )
+        return make_response(fragment, error.status)
 
 
 def _who() -> str | None:

@@ -28,7 +28,9 @@ RESTARTING = 1012
 TRY_AGAIN_LATER = 1013
 POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
+SIGNED_OUT = 4401  # of our own: the browser does not come back by itself
 
+_CLOSE = 0x88
 _PING = b"\x89\x00"
 
 
@@ -59,11 +61,13 @@ class LiveSocket:
         self._ws = ws
         self._raw: socket.socket = ws.sock
         self._writer = writer
+        self.session: str | None = None  # whose browser this is; None for a station's program
         self._lock = threading.Lock()
         self._pending: deque[memoryview] = deque()
         self._pending_bytes = 0
         self._stalled_since: float | None = None
         self._is_closed = False
+        self._is_ending = False
         with contextlib.suppress(OSError):  # the peer may be gone already, as its reader will notice
             self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -79,8 +83,9 @@ class LiveSocket:
     def send_frame(self, frame: bytes) -> bool:
         """Send an encoded frame, now or as soon as the peer takes it. False when the socket is, or is now, cut."""
         with self._lock:
-            if self._is_closed:
+            if self._is_closed or self._is_ending:
                 return False
+            self._is_ending = frame[0] == _CLOSE  # the last one: a browser that gets another reports a broken line
             rest = memoryview(frame)
             if not self._pending:
                 rest = rest[self._send_now(rest) :]
@@ -208,6 +213,13 @@ class Writer:
         with self._lock:
             open_sockets = list(self._sockets)
         for sock in open_sockets:
+            sock.end(code, reason)
+
+    def end_of(self, session: str, code: int, reason: str) -> None:
+        """Close the sockets of a session."""
+        with self._lock:
+            ended = [sock for sock in self._sockets if sock.session == session]
+        for sock in ended:
             sock.end(code, reason)
 
     def stop(self) -> None:

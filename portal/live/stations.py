@@ -7,6 +7,7 @@ the pieces of the Operator UI that changed are rendered once and sent to all wat
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from station.operator_view import OperatorView, Piece, ProcedureChoice, Render, 
 from station.protocol import (
     AnyCommand,
     AnyRunEvent,
+    Begin,
     CommandResult,
     LocalProcedures,
     Model,
@@ -31,6 +33,7 @@ from station.protocol import (
 from station.run_state import RunState, fold
 
 COMMAND_LIMIT_S = 2.0
+BEGIN_LIMIT_S = 1.5  # the station begins nothing later than this, and has half a second to say that it began
 
 
 class Link(Protocol):
@@ -59,6 +62,7 @@ class LiveStation:
         self._render = render
         self._lock = threading.RLock()
         self._link: Link | None = None
+        self._clock_ahead_s: float | None = None  # at least so much is the station's clock ahead of ours
         self._asked: dict[str, _Asked] = {}
         self._resume_asked_for: int | None = None
         self._problems: dict[str, str | None] = {}
@@ -96,10 +100,12 @@ class LiveStation:
 
     # ── the link ──
 
-    def attach(self, link: Link) -> Link | None:
+    def attach(self, link: Link, mark_s: float | None = None) -> Link | None:
         """A program has connected. Returns the link that it replaces, which the caller ends: the newest wins."""
         with self._lock:
             replaced, self._link = self._link, link
+            self._clock_ahead_s = None
+            self.on_mark(mark_s)
             self._show(replace(self._view, is_connected=True))
         return replaced
 
@@ -182,6 +188,11 @@ class LiveStation:
             self._show(replace(self._view, uploads_waiting=count))
         return is_news
 
+    def on_mark(self, mark_s: float | None) -> None:
+        """The station tells its clock. None: a program that does not."""
+        if mark_s is not None:
+            self._clock_ahead_s = mark_s - time.monotonic()
+
     def on_facts(self, facts: StationFacts) -> None:
         """The station was renamed, or its procedures changed."""
         with self._lock:
@@ -193,6 +204,7 @@ class LiveStation:
 
     def on_result(self, result: CommandResult) -> None:
         """The answer to a command."""
+        self.on_mark(result.mark_s)
         asked = self._asked.pop(result.command_id, None)
         if asked is not None:
             asked.result = result
@@ -216,12 +228,12 @@ class LiveStation:
         asked = _Asked()
         self._asked[command.command_id] = asked
         try:
-            if not self.send(command):
+            if not self._send_command(command):
                 return _refusal(command, "The station is not connected: nothing was changed.")
-            asked.is_answered.wait(COMMAND_LIMIT_S)
+            is_cut_off = asked.is_answered.wait(COMMAND_LIMIT_S)
             if asked.result is not None:
                 return asked.result
-            return _refusal(command, "The station did not answer within 2 seconds. Look at the bench, then try again.")
+            return _refusal(command, _LINK_BROKE if is_cut_off else _why_unanswered(command))
         finally:
             self._asked.pop(command.command_id, None)
 
@@ -230,6 +242,14 @@ class LiveStation:
         return _as_changes([whole(self._render, self._view)])
 
     # ── helpers ──
+
+    def _send_command(self, command: AnyCommand) -> bool:
+        with self._lock:  # another link may be another machine, with another clock
+            link, ahead_s = self._link, self._clock_ahead_s
+        if isinstance(command, Begin) and ahead_s is not None:
+            not_after_s = time.monotonic() + ahead_s + BEGIN_LIMIT_S
+            command = command.model_copy(update={"not_after_s": not_after_s})
+        return link is not None and link.send(command)
 
     def _show(self, view: OperatorView) -> None:
         if self._view != view:
@@ -300,6 +320,22 @@ def new_command_id() -> str:
 
 def _refusal(command: AnyCommand, reason: str) -> CommandResult:
     return CommandResult(command_id=command.command_id, is_accepted=False, reason=reason)
+
+
+_LINK_BROKE = "The link to the station broke before it answered. It may have been done: look at the bench first."
+
+
+def _why_unanswered(command: AnyCommand) -> str:
+    """What is so when nobody answered: the command may still be on its way."""
+    if isinstance(command, Begin):
+        return (
+            "The station did not answer within 2 seconds. What reaches it later than that is not done: "
+            "look at the bench, then try again."
+        )
+    return (
+        "The station has not answered yet. This stays on its way, and is done when the station gets it. "
+        "To stop the bench now, use its own switch."
+    )
 
 
 def _as_changes(pieces: Iterable[Piece]) -> Iterator[Change]:

@@ -14,6 +14,7 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 from portal.errors import Conflict, Invalid, TooManyRequests
 from portal.pages.forms import Form
 from portal.pages.hx import is_partial, render, send_to
+from portal.pages.security import SAFE_METHODS
 from portal.services import sign_ins, users
 from portal.services.actors import Actor
 from portal.web import db, portal, set_actor
@@ -77,12 +78,18 @@ def require_sign_in() -> ResponseReturnValue | None:
         return None
     if not users.has_users(db()):
         wanted = url_for("sign_in.setup")
-    elif request.method == "GET" and request.full_path.rstrip("?") != "/":
-        here = request.htmx.current_url if is_partial(request) else request.full_path.rstrip("?")  # type: ignore[attr-defined]
-        wanted = url_for("sign_in.show", next=_own_path(here))
     else:
-        wanted = url_for("sign_in.show")
+        here = _page_in_sight()
+        is_lost = True if request.method not in SAFE_METHODS else None
+        wanted = url_for("sign_in.show", next=None if here == "/" else here, unsent=is_lost)
     return send_to(wanted) if is_partial(request) else redirect(wanted, 303)
+
+
+def _page_in_sight() -> str:
+    """The page to come back to: a part of one, and a form's address, are no pages themselves."""
+    if is_partial(request):
+        return _own_path(request.htmx.current_url)  # type: ignore[attr-defined]
+    return _own_path(request.full_path.rstrip("?") if request.method in SAFE_METHODS else request.referrer)
 
 
 @pages.get("/setup")
@@ -116,7 +123,10 @@ def show() -> ResponseReturnValue:
         return redirect(url_for("sign_in.setup"), 303)
     if current_user.is_authenticated:
         return redirect(_own_path(request.args.get("next")), 303)
-    return render("sign_in/show.html", form=Form(), next=request.args.get("next", ""))
+    form = Form()
+    if "unsent" in request.args:
+        form = form.with_problem("That was not done: you were signed out. Sign in, then do it again.")
+    return render("sign_in/show.html", form=form, next=request.args.get("next", ""))
 
 
 @pages.post("/sign-in")

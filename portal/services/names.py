@@ -8,6 +8,9 @@ import uuid
 
 from portal.errors import Invalid
 
+# Unicode's bidirectional controls: with them a name is read as another one, and turns what stands beside it.
+_TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and signs without anything to see
 _NOT_SLUG = re.compile(r"[^a-z0-9_-]+")
 
 
@@ -25,6 +28,10 @@ def clean(text: str, what: str, most: int, *path: str) -> str:
         raise Invalid(f"The {what} is too long: {len(name)} characters, at most {most} are possible.", *path)
     if any(unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in name):
         raise Invalid(f"The {what} holds characters that cannot be shown, such as a line break.", *path)
+    if any(letter in _TURNS for letter in name):
+        raise Invalid(f"The {what} holds characters that turn the direction of reading.", *path)
+    if all(unicodedata.category(letter)[0] in "CZM" or letter in _BLANK for letter in name):
+        raise Invalid(f"The {what} holds nothing that can be seen: give it 1 to {most} characters.", *path)
     return name
 
 

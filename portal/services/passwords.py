@@ -14,7 +14,9 @@ _HASHER = PasswordHasher()
 
 
 def check(password: str) -> str:
-    """The password, if it is acceptable. Raises `Invalid` for one that is too short or too long."""
+    """The password, if it is acceptable. Raises `Invalid` for one that is too short, too long or only blanks."""
+    if password and not password.strip():
+        raise Invalid(f"The password is only blanks: use at least {SHORTEST} characters.", "password")
     if len(password) < SHORTEST:
         raise Invalid(f"The password is too short: use at least {SHORTEST} characters.", "password")
     if len(password) > LONGEST:

@@ -120,6 +120,11 @@ def list_procedures(db: Db, actor: Actor) -> list[Procedure]:
     return sorted(found, key=lambda procedure: (names.same(procedure.name), procedure.id))
 
 
+def find_procedure(db: Db, identifier: str) -> Procedure | None:
+    """The procedure with that identifier, for commands."""
+    return db.session.scalar(select(Procedure).where(Procedure.identifier_key == identifier.lower()))
+
+
 def get_procedure(db: Db, actor: Actor, procedure_id: str) -> Procedure:
     """One of them. Raises `NotFound`."""
     require(actor, Permission.VIEW)
@@ -175,4 +180,4 @@ def _free_identifier(db: Db, wanted: str) -> str:
 
 
 def _is_taken(db: Db, identifier: str) -> bool:
-    return db.session.scalar(select(Procedure.id).where(Procedure.identifier_key == identifier.lower())) is not None
+    return find_procedure(db, identifier) is not None

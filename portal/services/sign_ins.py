@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
+from portal.announcements import SignedOut
 from portal.errors import Invalid, StorageFull
 from portal.models import SignInSession, User
 from portal.services import audit, names, passwords, rate_limits, secrets
@@ -89,6 +90,15 @@ def find_user_by_token(db: Db, token: str, now: datetime | None = None) -> User 
     return user
 
 
+def is_signed_in(db: Db, token: str, now: datetime | None = None) -> bool:
+    """Whether the session goes on. To ask is no use of it: an open page alone does not keep it alive."""
+    now = now or datetime.now(UTC)
+    wanted = select(SignInSession.id).where(
+        SignInSession.token_hash == secrets.digest(token), SignInSession.expires_at > now
+    )
+    return db.session.scalar(wanted) is not None
+
+
 def sign_out(db: Db, token: str) -> None:
     """End the session. Nothing happens when it has ended already."""
     user = find_user_by_token(db, token)
@@ -96,3 +106,4 @@ def sign_out(db: Db, token: str) -> None:
         db.session.execute(delete(SignInSession).where(SignInSession.token_hash == secrets.digest(token)))
         if user is not None:
             audit.record(db, actor_of(user), "user:signed_out", user)
+        db.announce(SignedOut(token))

@@ -8,7 +8,12 @@ document.addEventListener("htmx:ws:before:message:incoming", (event) => {
 const say = (words) => { for (const state of document.querySelectorAll("[data-feed-state]")) state.textContent = words; };
 let timer;
 
-document.addEventListener("htmx:ws:close", () => {
+const SIGNED_OUT = 4401;
+document.addEventListener("htmx:ws:close", (event) => {
+  if (event.detail.code === SIGNED_OUT) {
+    say("You are signed out: nothing new is shown here.");
+    return;
+  }
   // A short cut is mended before anybody needs to know of it; tries that fail in the meantime begin no new wait.
   timer ??= setTimeout(() => say("Live updates are cut off: what is shown may be old. Trying again …"), 3000);
 });

@@ -22,10 +22,41 @@ function restoreDrafts() {
   }
 }
 
-// A new screen puts the focus on its default; where nothing is to be done, on nothing.
+// A new screen puts the focus on its default; where nothing is to be done, on nothing. Its buttons count only when it
+// has stood for a moment: who presses earlier means the screen before, and has not read this one. What was typed into
+// the new screen was meant for it.
+const ARMED_AFTER_MS = 500;
 let shown = "";
+let armedAt = 0;
+let hasTyped = false;
+page.addEventListener("input", (event) => { if (event.target.closest("#op-centre")) hasTyped = true; });
+function arm() {
+  armedAt = performance.now() + ARMED_AFTER_MS;
+  hasTyped = false;
+  mark(); // again after each swap: what the portal sends does not know of it
+  setTimeout(mark, ARMED_AFTER_MS + 10);
+}
+function mark() {
+  const isArmed = performance.now() >= armedAt;
+  for (const button of document.querySelectorAll("#op-centre form.op-command button")) {
+    if (isArmed) button.removeAttribute("aria-disabled");
+    else button.setAttribute("aria-disabled", "true");
+  }
+}
+function isTooEarly(form) {
+  settle(); // the screen may have changed without a word yet
+  if (hasTyped || performance.now() >= armedAt || !form.closest("#op-centre")) return false;
+  arm(); // who hammers on the key has still not read it
+  tell("This is a new question: that was pressed too early for it, and was not sent.");
+  return true;
+}
+
+// Who answered is told to everybody but the one who did.
+const answered = new Set();
 function settle() {
   restoreDrafts();
+  mark();
+  for (const line of document.querySelectorAll(".op-answered")) line.hidden = answered.has(line.dataset.request);
   const log = document.getElementById("op-log-lines");
   while (log && log.children.length > 200) log.firstElementChild.remove();
   if (log && !log.matches(":hover, :focus")) log.scrollTop = log.scrollHeight;
@@ -35,6 +66,7 @@ function settle() {
   const now = `${centre?.dataset.screen} ${centre?.querySelector("form[data-draft]")?.dataset.draft ?? ""}`;
   if (now === shown) return;
   shown = now;
+  arm();
   centre.scrollTop = 0;
   const target = centre.querySelector("[autofocus]");
   target?.focus();
@@ -50,6 +82,11 @@ page.addEventListener("keydown", (event) => {
 });
 page.addEventListener("submit", (event) => {
   const form = event.target;
+  if (isTooEarly(form)) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    return;
+  }
   const fields = [...form.querySelectorAll("input[type=text]")];
   const empty = fields.find((field) => field.required && !field.value.trim());
   const name = form.id || form.action;
@@ -63,6 +100,7 @@ page.addEventListener("submit", (event) => {
     return;
   }
   lastSent = { form: name, text, at: event.timeStamp };
+  if (form.dataset.draft) answered.add(form.dataset.draft);
   form.querySelector("[data-scan]")?.select(); // the next scan replaces it, should this one be refused
 }, true);
 function isJustSent(event) {
@@ -72,6 +110,9 @@ function isJustSent(event) {
 // A button that has been pressed shows it until the answer is there.
 document.addEventListener("htmx:before:request", (event) => busy(event, true));
 document.addEventListener("htmx:finally:request", (event) => busy(event, false));
+document.addEventListener("htmx:response:error", (event) => {
+  answered.delete(event.target.closest?.("form[data-draft]")?.dataset.draft); // refused: somebody else's counts
+});
 function busy(event, isBusy) {
   const form = event.target.closest?.("form.op-command");
   for (const button of form?.querySelectorAll("button") ?? []) button.setAttribute("aria-busy", String(isBusy));
@@ -123,10 +164,15 @@ document.addEventListener("htmx:error", (event) => {
 });
 
 // The feed: say that it is lost, take it back when it is there again.
-const lost = document.querySelector(".op-feed-lost");
+const lost = document.querySelector("[data-feed-lost]");
 let isLive = false;
 const say = (live) => { isLive = live; lost.hidden = live; };
-document.addEventListener("htmx:ws:close", () => say(false));
+const SIGNED_OUT = 4401;
+document.addEventListener("htmx:ws:close", (event) => {
+  const isSignedOut = event.detail.code === SIGNED_OUT;
+  if (isSignedOut) document.querySelector(".op-signed-out").hidden = false;
+  say(isSignedOut);
+});
 document.addEventListener("htmx:ws:after:connection", () => say(true));
 setTimeout(() => say(isLive), 3000); // a page that never got its feed says so too
 document.addEventListener("htmx:ws:after:message:incoming", settle);

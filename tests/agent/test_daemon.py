@@ -13,6 +13,7 @@ from station.protocol import (
     CommandResult,
     Goodbye,
     Heartbeat,
+    Hello,
     LinkedProcedure,
     LocalProcedures,
     Outcome,
@@ -60,6 +61,28 @@ def started(portal: FakePortal, serial_number: str) -> str:
 def outcome(portal: FakePortal, execution_id: str) -> Outcome | None:
     events = portal.events(execution_id)
     return events[-1].outcome if events and isinstance(events[-1], RunComplete) else None
+
+
+def test_a_start_that_arrives_too_late_is_refused_and_a_late_stop_is_not(portal: FakePortal, enrolled: Home) -> None:
+    quick(60, enrolled, portal)
+    with Program(enrolled):
+        eventually(lambda: portal.links and portal.link.of(Hello) and portal.link.of(LocalProcedures), RUN_LIMIT_S)
+        mark_s = portal.link.of(Hello)[0].mark_s
+        assert mark_s is not None
+        late = run_command("late").model_copy(update={"not_after_s": mark_s - 0.001})
+        portal.link.send(late)
+        refused = eventually(lambda: portal.link.result_of(late), RUN_LIMIT_S)
+        in_time = run_command("in time").model_copy(update={"not_after_s": refused.mark_s + 60})
+        portal.link.send(in_time)
+        accepted = eventually(lambda: portal.link.result_of(in_time), RUN_LIMIT_S)
+        stop = Stop(command_id="stop")
+        portal.link.send(stop)
+        stopped = eventually(lambda: portal.link.result_of(stop), RUN_LIMIT_S)
+
+    assert not refused.is_accepted
+    assert "too late" in refused.reason
+    assert accepted.is_accepted
+    assert stopped.is_accepted
 
 
 def test_a_run_from_command_to_record(portal: FakePortal, enrolled: Home) -> None:

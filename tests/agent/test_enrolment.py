@@ -128,7 +128,7 @@ def test_a_page_that_is_not_ours_but_well(portal: FakePortal, station_command: S
 
 
 @pytest.mark.parametrize(
-    "url", ["portal.example:8000", "ftp://portal.example", "http://", "http://a:b@c", "http://x:99999"]
+    "url", ["portal.example:8000", "ftp://portal.example", "http://", "http://a:b@c", "http://x:99999", "http://[::1"]
 )
 def test_an_address_that_is_none(station_command: StationCommand, url: str) -> None:
     assert "is not a portal's address" in _refused(station_command, url)

@@ -11,7 +11,7 @@ from portal.errors import Conflict, Forbidden, Invalid, TooManyRequests, Unautho
 from portal.models import ApiKey, SignInSession, User
 from portal.services.actors import BY_ROLE, SYSTEM, Permission, Role, can
 from portal.services.api_keys import authenticate_key, create_station_key, create_user_key
-from portal.services.sign_ins import find_user_by_token, sign_in, sign_out
+from portal.services.sign_ins import find_user_by_token, is_signed_in, sign_in, sign_out
 from portal.services.users import create_first_admin, create_user, has_users
 from tests.cast import NOON, PASSWORD, Cast, person
 
@@ -71,11 +71,15 @@ def test_a_sign_in_is_a_token_that_can_be_ended(db: Db, cast: Cast) -> None:
     assert found.id == cast.olga.id
     assert made.token not in (stored.token_hash, stored.id)
     assert find_user_by_token(db, made.token, NOON) is None
+    assert not is_signed_in(db, made.token, NOON)
 
 
 def test_a_sign_in_lives_as_long_as_it_is_used(db: Db, cast: Cast) -> None:
     made = sign_in(db, "olga@example.com", PASSWORD, "10.0.0.7", None, now=NOON)
     month = timedelta(seconds=db.settings.sign_in_lifetime_s)
+
+    assert is_signed_in(db, made.token, NOON)
+    assert not is_signed_in(db, made.token, NOON + month)
 
     used_later = find_user_by_token(db, made.token, NOON + month / 2)
     used_again = find_user_by_token(db, made.token, NOON + month)

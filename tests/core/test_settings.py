@@ -56,7 +56,17 @@ def test_secrets_come_from_files_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load_settings(data_dir=tmp_path)
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", "high"), ("SYNC", "maybe"), ("HEARTBEAT_S", "0")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "high"),
+        ("SYNC", "maybe"),
+        ("HEARTBEAT_S", "0"),
+        ("DATABASE_URL", "garbage"),
+        ("DATABASE_URL", "postgresql://[::1/none"),
+        ("DATABASE_URL", "mysql://user@host/name"),
+    ],
+)
 def test_a_bad_value_is_one_line_that_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:

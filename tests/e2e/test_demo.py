@@ -6,11 +6,12 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
-from bench_sim.fleet import command
+from bench_sim.fleet import command, run_command
 from tests.e2e.programs import free_port
 from tests.waiting import eventually
 
@@ -43,7 +44,7 @@ def test_the_demo_tests_by_itself_stops_cleanly_and_goes_on(tmp_path):
     port, folder, log = free_port(), tmp_path / "demo", tmp_path / "log"
     demo = start(port, folder, log)
     try:
-        eventually(lambda: "Ctrl-C stops" in log.read_text(), within_s=60)
+        eventually(lambda: "Ctrl-C stops" in log.read_text(), within_s=120)
         printed = log.read_text()
         assert f"http://127.0.0.1:{port}" in printed
         password = re.search(r"password\s+(\S+)", printed)
@@ -74,11 +75,57 @@ def test_the_demo_tests_by_itself_stops_cleanly_and_goes_on(tmp_path):
 
     again = start(port, folder, log)
     try:
-        eventually(lambda: "Ctrl-C stops" in log.read_text(), within_s=60)
+        eventually(lambda: "Ctrl-C stops" in log.read_text(), within_s=120)
         assert password[1] in log.read_text()
     finally:
         assert stop(again) == 0
     assert running(folder) == []
+
+
+def stop_when(
+    demo: subprocess.Popen[bytes], folder: Path, is_so: Callable[[], bool], number: signal.Signals = signal.SIGINT
+) -> int:
+    """Wait until the demo is so far, and signal it and what shares its terminal."""
+    lock = folder / "lock"
+    eventually(lambda: lock.exists() and lock.read_text().strip() == str(demo.pid), within_s=120, every_s=0.005)
+    eventually(lambda: is_so() or demo.poll() is not None, within_s=120, every_s=0.005)
+    assert demo.poll() is None
+    os.killpg(demo.pid, number)
+    return demo.wait(60)
+
+
+def test_the_demo_stopped_anywhere_in_its_first_start_leaves_nothing_running_and_goes_on(tmp_path):
+    port, folder, log = free_port(), tmp_path / "demo", tmp_path / "log"
+    portal_log = folder / "portal.log"
+    moments: list[Callable[[], bool]] = [
+        (folder / "portal").exists,
+        (folder / "administrator-password.txt").exists,
+        lambda: portal_log.exists() and "portal on" in portal_log.read_text(),
+        (folder / "bench-1.yaml").exists,
+        (folder / "bench-2").exists,
+    ]
+    for is_so in moments:
+        demo = start(port, folder, log)
+        assert stop_when(demo, folder, is_so) == 0, log.read_text()
+        assert log.read_text().splitlines() == [
+            "Stopped. `make demo` goes on with the same data; `make demo-reset` starts over."
+        ]
+        assert running(folder) == []
+
+    demo = start(port, folder, log)
+    stop_when(demo, folder, lambda: "Ctrl-C stops" in log.read_text(), signal.SIGKILL)
+    eventually(lambda: running(folder) == [], within_s=60)
+
+
+def test_an_account_made_before_its_password_was_written_down_is_no_dead_end(tmp_path):
+    folder = tmp_path / "demo"
+    run_command("portal", "user", "add", "admin@example.com", "--role", "owner", "--data-dir", str(folder / "portal"))
+
+    log = tmp_path / "log"
+    assert start(free_port(), folder, log).wait(60) == 1
+
+    assert "`make demo-reset` starts over" in log.read_text()
+    assert len(log.read_text().splitlines()) == 1
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(tmp_path):

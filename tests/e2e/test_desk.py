@@ -65,3 +65,39 @@ def test_a_copy_button_says_what_it_copies_and_that_it_did(portal, desk):
     expect(button).to_have_text(re.compile("Copied"))
     expect(desk.get_by_role("status").filter(has_text="Copied")).to_have_count(1)
     expect(button).to_have_text("Copy")
+
+
+def test_long_names_of_stations_and_phases_stay_in_their_place(portal, desk):
+    wide = "W" * 60
+    portal.command("station", "create", wide)
+    portal.command("station", "create", "Bench 7")
+    address = stored(portal, desk, phases=[phase("p" * 300, "FAIL", value("rail", "FAIL", 1.0, "V"))])
+
+    desk.goto("/stations")
+    row = desk.get_by_role("row", name=re.compile(wide))
+    operate = row.get_by_role("link", name=re.compile("Operate")).bounding_box()
+    assert operate["x"] + operate["width"] <= 1280
+    assert desk.get_by_role("row", name=re.compile("Bench 7")).bounding_box()["height"] < 40
+    for width, path in ((1280, address), (390, "/runs"), (390, "/stations"), (390, address)):
+        desk.set_viewport_size({"width": width, "height": 800})
+        desk.goto(path)
+        assert desk.evaluate("document.documentElement.scrollWidth") <= width, (width, path)
+
+
+def test_the_row_of_a_sweep_can_be_read_on_a_phone(portal, desk):
+    station = portal.command("station", "create", "Bench 7")
+    desk.set_viewport_size({"width": 390, "height": 844})
+    desk.goto(f"/stations/{station}/operate")
+    row = (
+        '<div class="op-measurement"><span class="op-name">line regulation</span>'
+        '<span class="op-value">3.312 … 3.325 V, the worst at input voltage 4.5 V</span>'
+        '<span class="op-limits">3.2 … 3.4 V</span><span class="op-mark"></span></div>'
+    )
+
+    desk.locator("#op-centre").evaluate("(centre, row) => { centre.innerHTML = row; }", row)
+
+    name, value = desk.locator(".op-name").bounding_box(), desk.locator(".op-value").bounding_box()
+    assert name["width"] > 250
+    assert name["height"] < 60
+    assert value["y"] >= name["y"] + name["height"]
+    assert desk.evaluate("document.documentElement.scrollWidth") == 390

@@ -25,6 +25,11 @@ from tests.waiting import eventually
             "load_error",
             "The script could not be loaded: ModuleNotFoundError: No module named 'no_such_library' (main.py, line 1)",
         ),
+        (
+            "raising_on_import",
+            "load_error",
+            "The script could not be loaded: RuntimeError: calibration.csv of bench 7 is missing (main.py, line 4)",
+        ),
         ("refusing", "load_error", "The script ended before it executed a test: no licence for this bench"),
         ("silent", "subprocess_crash", "The script ended without executing a test."),
     ],

@@ -157,7 +157,7 @@ def test_attempts_skips_and_equal_names_are_kept_apart(bench: Bench) -> None:
     assert state.failures == []
 
 
-def test_sweeps_have_axes_and_what_is_no_number_never_passes(bench: Bench) -> None:
+def test_sweeps_have_axes_and_nan_never_passes_and_infinity_keeps_its_verdict(bench: Bench) -> None:
     state = bench.run("sweeping")
 
     bench.is_well_formed()
@@ -173,7 +173,7 @@ def test_sweeps_have_axes_and_what_is_no_number_never_passes(bench: Bench) -> No
     assert found["holes"].y_axis[0].data == [1.0, None]
     assert (found["open_circuit"].measured_value, found["nothing"].measured_value) == ("Infinity", "NaN")
     assert {name: m.outcome.value for name, m in found.items()} == {
-        "gain": "PASS", "grid": "PASS", "holes": "FAIL", "open_circuit": "FAIL", "nothing": "FAIL",
+        "gain": "PASS", "grid": "PASS", "holes": "FAIL", "open_circuit": "PASS", "nothing": "FAIL",
     }  # fmt: skip
 
 
@@ -223,6 +223,22 @@ def test_a_library_that_prints_more_than_a_pipe_holds_does_not_hang(bench: Bench
     flood = [event for event in bench.of(PhaseLog) if set(event.message) == {"x"}]
     assert sum(len(event.message) for event in flood) == 300_000
     assert {event.phase_key for event in flood} == {"0_floods"}
+
+
+def test_who_prints_too_much_keeps_the_verdict_and_is_told_how_many_lines_are_missing(bench: Bench) -> None:
+    bench.start("shouting")
+    state = bench.over(within_s=120)
+
+    bench.is_well_formed()
+    assert bench.verdicts == [("shouts", "PASS"), ("measures", "PASS")]
+    assert state.outcome is Outcome.PASS
+    kept = [line for line in bench.lines if line.endswith("xxx")]
+    notes = [event for event in bench.of(PhaseLog) if "left out here" in event.message]
+    left_out = sum(int(event.message.split()[0]) for event in notes)
+    assert len(kept) + left_out == 150_000
+    assert left_out > 0
+    assert {(event.level, event.phase_key) for event in notes} == {("WARNING", "0_shouts")}
+    assert kept == sorted(kept)
 
 
 def test_a_plan_too_large_for_a_frame_comes_in_parts(bench: Bench) -> None:

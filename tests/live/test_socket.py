@@ -127,3 +127,15 @@ def test_sending_to_a_peer_that_went_away_says_so(writer):
     eventually(lambda: not live.send_frame(text_frame("gone")))
 
     live.close()
+
+
+def test_after_the_close_frame_nothing_more_is_sent(writer):
+    sock, client, ws = pair(writer)
+
+    sock.end(4401, "signed out")
+    sock.send(b"\x88\x02\x11\x31")  # the library answers the peer's close frame with another
+    sock.close()
+
+    with client, client.makefile("rb") as stream:
+        assert stream.read() == b"\x88\x0c\x11\x31signed out"
+    assert not ws.connected

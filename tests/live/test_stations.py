@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 
 import pytest
 
 from portal.live.hub import Change, Hub
-from portal.live.stations import LiveStation, new_command_id
+from portal.live.stations import BEGIN_LIMIT_S, LiveStation, new_command_id
 from portal.services.stations import StationFacts
 from station.operator_view import Screen
-from station.protocol import CommandResult, LinkedProcedure, Model, ProceduresChanged, Progress, Resume, Stop
+from station.protocol import (
+    CommandResult,
+    LinkedProcedure,
+    Model,
+    ProceduresChanged,
+    Progress,
+    Resume,
+    RunCommand,
+    Stop,
+)
 from tests.live.a_run import START, a_run
 
 FACTS = StationFacts("s1", "Bench 7", (LinkedProcedure(procedure_id="p1", identifier="pcba", name="PCBA"),))
@@ -78,6 +88,39 @@ def test_a_command_is_answered_by_the_station(station):
     assert (result.is_accepted, result.reason) == (False, "No run is active.")
 
 
+def test_a_start_names_its_last_moment_on_the_stations_own_clock_and_a_stop_has_none(station):
+    wire = Wire()
+    wire.answer = lambda command: station.on_result(CommandResult(command_id=command.command_id, is_accepted=True))
+    asked_at = time.monotonic()
+    station.attach(wire, mark_s=asked_at + 5000)
+
+    station.command(RunCommand(command_id=new_command_id(), procedure_id="p1"))
+    station.command(Stop(command_id=new_command_id()))
+
+    run, stop = wire.sent
+    assert 5000 <= run.not_after_s - asked_at - BEGIN_LIMIT_S < 5001
+    assert not hasattr(stop, "not_after_s")
+
+
+def test_a_program_that_tells_no_clock_gets_starts_without_a_last_moment(station):
+    wire = Wire()
+    wire.answer = lambda command: station.on_result(CommandResult(command_id=command.command_id, is_accepted=True))
+    station.attach(wire)
+
+    station.command(RunCommand(command_id=new_command_id(), procedure_id="p1"))
+
+    assert wire.sent[0].not_after_s is None
+
+
+def test_a_stop_that_nobody_answers_is_said_to_be_on_its_way(station):
+    station.attach(Wire())
+
+    result = station.command(Stop(command_id=new_command_id()))
+
+    assert not result.is_accepted
+    assert "is done when the station gets it" in result.reason
+
+
 def test_a_command_to_a_station_that_is_not_there_is_refused_at_once(station):
     result = station.command(Stop(command_id=new_command_id()))
 
@@ -93,6 +136,7 @@ def test_a_link_that_ends_answers_those_who_wait(station):
     result = station.command(Stop(command_id=new_command_id()))
 
     assert not result.is_accepted
+    assert "may have been done" in result.reason
 
 
 def test_the_newest_link_wins_and_the_old_ones_end_changes_nothing(station):

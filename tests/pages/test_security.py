@@ -49,6 +49,12 @@ def test_a_form_on_another_site_changes_nothing_here(admin: FlaskClient, headers
     assert "Bench 7" not in admin.get("/stations").text
 
 
+def test_credentials_of_the_api_open_no_page_to_other_sites(admin: FlaskClient) -> None:
+    headers = {"Origin": "http://evil.example", "Authorization": "Basic x"}
+
+    assert admin.post("/stations/new", data={"name": "Bench 7"}, headers=headers).status_code == 403
+
+
 def test_pages_load_only_what_is_ours_and_run_no_inline_script(admin: FlaskClient) -> None:
     answer = admin.get("/stations")
 

@@ -116,3 +116,23 @@ def test_a_fragment_request_without_sign_in_sends_the_whole_browser_to_it(app: F
     assert answer.status_code == 401
     assert answer.headers["HX-Redirect"] == "/sign-in?next=/stations?search%3Db"
     assert answer.text == ""
+
+
+def test_what_is_sent_after_signing_out_leads_back_to_its_page_and_says_that_it_was_not_done(app: Flask) -> None:
+    app.test_client().post("/setup", data=FIRST)
+    client = app.test_client()
+
+    plain = client.post("/stations/new", data={"name": "B"}, headers={"Referer": "http://localhost/stations/new?x=1"})
+    part = client.post(
+        "/stations/new",
+        headers={
+            "HX-Request": "true", "HX-Request-Type": "partial", "HX-Current-URL": "http://localhost/stations/new",
+            "Referer": "http://evil.example/",
+        },
+    )  # fmt: skip
+    foreign = client.post("/stations/new", headers={"Referer": "http://evil.example/trap"})
+
+    assert plain.location == "/sign-in?next=/stations/new?x%3D1&unsent=True"
+    assert part.headers["HX-Redirect"] == "/sign-in?next=/stations/new&unsent=True"
+    assert foreign.location == "/sign-in?unsent=True"
+    assert "That was not done" in client.get(plain.location).text

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from .limits import limits_of
-from .values import has_no_number, plain, point
+from .values import has_nan, plain, point
 
 _OUTCOMES = {"PASS": "PASS", "FAIL": "FAIL"}
 
@@ -42,10 +42,10 @@ def judged(measurement: Any) -> dict[str, Any]:
     return found
 
 
-def is_without_number(measurement: Any) -> bool:
-    """Whether a value is not a finite number, which must never pass."""
+def holds_nan(measurement: Any) -> bool:
+    """Whether a value is no number, which must never pass."""
     measured = measurement.measured_value
-    return bool(getattr(measured, "is_value_set", False)) and has_no_number(measured.value)
+    return bool(getattr(measured, "is_value_set", False)) and has_nan(measured.value)
 
 
 def _series(measurement: Any, rows: list[Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import reasons
 from .hooks import hook
-from .measured import declared, is_without_number, judged, written
+from .measured import declared, holds_nan, judged, written
 from .plan import Plan, name_of
 from .wire import Wire
 
@@ -203,9 +203,9 @@ def _limits_of(phase: Any) -> tuple[int, float]:
 
 
 def _refuse_what_is_no_number(original: Any, measurement: Any) -> Any:
-    """A NaN or an infinity must never pass, also where no limit was declared, or one that infinity keeps."""
+    """A NaN must never pass, also where no limit was declared. An infinity keeps OpenHTF's verdict."""
     result = original(measurement)
-    if measurement.outcome.name == "PASS" and is_without_number(measurement):
+    if measurement.outcome.name == "PASS" and holds_nan(measurement):
         measurement.outcome = type(measurement.outcome).FAIL
     return result
 

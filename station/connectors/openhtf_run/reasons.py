@@ -64,7 +64,7 @@ def _has_failed(measurement: Any) -> bool:
 
 
 def _failure_in_words(measurement: Any) -> str:
-    from .measured import is_without_number, judged
+    from .measured import holds_nan, judged
 
     found = judged(measurement)
     name = found["name"]
@@ -73,7 +73,7 @@ def _failure_in_words(measurement: Any) -> str:
     broken = [v["expression"] for v in found["validators"] if v.get("outcome") == "FAIL" and v.get("is_decisive", True)]
     value = f"{found['measured_value']}" if "measured_value" in found else f"{len(found['x_axis']['data'])} points"
     units = f" {found['units']}" if found.get("units") and "measured_value" in found else ""
-    if is_without_number(measurement):
+    if holds_nan(measurement):
         return f"{name} = {value}: not a number"
     return f"{name} = {value}{units}: not {' and '.join(broken) or 'as required'}"
 

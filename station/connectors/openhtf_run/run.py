@@ -41,7 +41,7 @@ def run(pipes: list[int], folder: str, entry: str, attachments: str) -> int:
         printing.put_back()
         loose.drain()
         wire.emit("script_end")
-        wire.flush()
+        wire.finish()
 
 
 def _run_script(wire: Wire, session: Session, printing: Printing, folder: str, entry: str) -> int:
@@ -112,7 +112,7 @@ def _flush_before_hard_exit(wire: Wire) -> None:
     leave = os._exit
 
     def flush_and_leave(status: int) -> Any:
-        wire.flush(1.0)
+        wire.finish(1.0)
         leave(status)
 
     os._exit = flush_and_leave

@@ -48,15 +48,15 @@ def point(value: Any) -> float | None:
     raise TypeError("not a number")
 
 
-def has_no_number(value: Any) -> bool:
-    """Whether a NaN or an infinity is, or hides in, the value: something that must never pass."""
+def has_nan(value: Any) -> bool:
+    """Whether a NaN is, or hides in, the value: something that must never pass."""
     if isinstance(value, (list, tuple)):
-        return any(has_no_number(item) for item in value)
+        return any(has_nan(item) for item in value)
     if isinstance(value, (bool, int, str)) or value is None:
         return False
     if isinstance(value, (float, Decimal, numbers.Real)) or hasattr(value, "item"):
         try:
-            return not math.isfinite(float(value))
+            return math.isnan(float(value))
         except (TypeError, ValueError, OverflowError):
             return False
     return False
