@@ -76,6 +76,22 @@ class Db:
             except Exception:  # what was stored is stored: who asked for it must not be told otherwise
                 log.exception("after_commit_failed")
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a write transaction is open, which another `write` would join."""
+        return self._depth > 0
+
+    @contextlib.contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Inside a write transaction: a piece of it that may fail alone. It leaves nothing then, announcements included."""
+        told = len(self._after)
+        try:
+            with self.session.begin_nested():
+                yield
+        except BaseException:
+            del self._after[told:]
+            raise
+
     @contextlib.contextmanager
     def _transaction(self, connection: Connection | None) -> Iterator[None]:
         self.session.write_through(connection)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from flask import Flask
 
-from portal.api import errors, operations
+from portal.api import errors, limits, operations
 from portal.api.health import api as health
 from portal.api.station import api as station
 from portal.api.uploads import api as uploads
 from portal.api.v2.batches import api as batches
+from portal.api.v2.run_batch import api as run_batch
 from portal.api.v2.runs import api as runs
 from portal.api.v2.whoami import api as whoami
+from portal.web import portal
 
 # Every operation of the interface, in the order of the reference.
-AREAS = (runs, batches, whoami)
+AREAS = (runs, run_batch, batches, whoami)
 
 
 def register(app: Flask) -> None:
@@ -24,3 +26,4 @@ def register(app: Flask) -> None:
     for area in (health, station, uploads):
         app.register_blueprint(area)
     operations.register(app, AREAS)
+    limits.register(app, portal(app).settings)

@@ -13,6 +13,8 @@ from pydantic_core import ErrorDetails, from_json
 from portal.errors import BadRequest, Issue, UnsupportedMediaType
 
 T = TypeVar("T", bound=BaseModel)
+NDJSON = ("application/x-ndjson", "application/ndjson")
+MOST_LINES = 1000
 MOST_ISSUES = 50  # a wrong list of ten thousand phases is told by its first ones
 
 
@@ -31,7 +33,11 @@ def read_body(model: type[T]) -> T:
     media = request.mimetype
     if media and media != "application/json" and not media.endswith("+json"):
         raise UnsupportedMediaType(f"The body is said to be {media[:60]}: send application/json.")
-    raw = raw_body()
+    return read(model, read_object(raw_body()))
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """A JSON object out of its text, strictly. Raises `BadRequest`."""
     try:
         # Strict on purpose: no NaN, no lone surrogates, valid UTF-8, at most some hundred levels deep.
         given = from_json(raw, allow_inf_nan=False)
@@ -41,7 +47,22 @@ def read_body(model: type[T]) -> T:
         raise BadRequest("The body must be a JSON object.")
     if b"\\u0000" in raw and _holds_nul(given):
         raise BadRequest("The body holds a NUL character, which cannot be stored.")
-    return read(model, given)
+    return given
+
+
+def read_lines() -> list[tuple[int, bytes]]:
+    """The lines of a body of NDJSON, with their numbers from 1; empty ones are left out. What they hold is not read yet.
+
+    Raises `BadRequest` for no line at all, or more than `MOST_LINES`; `UnsupportedMediaType`.
+    """
+    if request.mimetype not in NDJSON:
+        raise UnsupportedMediaType(f"Send one JSON object a line, with Content-Type: {NDJSON[0]}.")
+    found = [(number, line) for number, line in enumerate(raw_body().split(b"\n"), start=1) if line.strip()]
+    if not found:
+        raise BadRequest("The body is empty: send one JSON object a line.")
+    if len(found) > MOST_LINES:
+        raise BadRequest(f"The body has {len(found)} lines: at most {MOST_LINES} are possible. Nothing was stored.")
+    return found
 
 
 def read_query(model: type[T]) -> T:

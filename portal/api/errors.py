@@ -8,7 +8,7 @@ import structlog
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from portal.errors import PortalError, TooManyRequests
+from portal.errors import PortalError
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ def refusal(error: PortalError) -> Response:
         body["issues"] = [{"message": issue.message, "path": list(issue.path)} for issue in error.issues]
     response = jsonify(body)
     response.status_code = error.status
-    if isinstance(error, TooManyRequests):
+    if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from portal.models import AuditEntry, Procedure, Station, User
+from portal.models import AuditEntry, Procedure, Station, User, Webhook
 from portal.models.base import Base
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _words(entry: AuditEntry) -> str:
 
 def _name(subject: Base) -> str | None:
     match subject:
-        case Station() | Procedure():
+        case Station() | Procedure() | Webhook():
             return subject.name
         case User():
             return subject.email
