@@ -83,7 +83,7 @@ class Db:
 
     @contextlib.contextmanager
     def attempt(self) -> Iterator[None]:
-        """Inside a write transaction: a piece of it that may fail alone. It leaves nothing then, announcements included."""
+        """A piece of a write transaction that may fail alone: it leaves nothing then, announcements included."""
         told = len(self._after)
         try:
             with self.session.begin_nested():

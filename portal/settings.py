@@ -36,7 +36,9 @@ class Settings(BaseSettings):
     offline_after_s: float = Field(30.0, gt=0, description="Silence after which a station is offline, in seconds.")
     heartbeat_s: float = Field(10.0, gt=0, description="How often stations send a heartbeat, in seconds.")
     alive_every_s: float = Field(5.0, gt=0, description="How often the portal notes that it is alive, in seconds.")
-    max_sockets: int = Field(200, ge=1, le=5000, description="WebSockets at a time: stations and open pages together.")
+    max_sockets: int = Field(
+        200, ge=1, le=5000, description="Stations, open pages and streams of events at a time, all together."
+    )
     key_rate_per_s: float = Field(
         200.0, ge=0, description="Requests a second that one API key may make; 0: any number."
     )

@@ -51,7 +51,7 @@ def read_object(raw: bytes) -> dict[str, Any]:
 
 
 def read_lines() -> list[tuple[int, bytes]]:
-    """The lines of a body of NDJSON, with their numbers from 1; empty ones are left out. What they hold is not read yet.
+    """The lines of a body of NDJSON, with their numbers from 1, as text; empty ones are left out.
 
     Raises `BadRequest` for no line at all, or more than `MOST_LINES`; `UnsupportedMediaType`.
     """

@@ -12,10 +12,15 @@ from portal.web import db, set_actor
 
 def authenticate() -> None:
     """Say who acts in this request. Raises `Unauthorized`."""
+    set_actor(authenticate_key(db(), given_key(), request.remote_addr))
+
+
+def given_key() -> str:
+    """The key that this request brings, valid or not. Raises `Unauthorized` when it brings none."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorized("Send an API key: Authorization: Bearer <key>.")
-    set_actor(authenticate_key(db(), key.strip(), request.remote_addr))
+    return key.strip()
 
 
 def require_uuid(value: str, name: str) -> str:

@@ -1,8 +1,8 @@
 """How many requests a key may make: a bucket of tokens for each, which protects the others from a script gone wild.
 
-The buckets are in the memory of this process. In the database, as for tries to sign in, each request would cost a write,
-which is more than most requests cost. So a restart fills them all, and where several processes serve, each counts for
-itself: a protection, and no quota that anybody pays for.
+The buckets are in the memory of this process. In the database, as for tries to sign in, each request would cost a
+write, which is more than most requests cost. So a restart fills them all, and where several processes serve, each
+counts for itself: a protection, and no quota that anybody pays for.
 
 Answers carry the fields of draft-ietf-httpapi-ratelimit-headers-10 (``RateLimit-Policy``, ``RateLimit``), and those of
 its earlier versions, which are in wider use (``RateLimit-Limit``, ``-Remaining``, ``-Reset``).
@@ -17,8 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g
 
+from portal.api import keys
 from portal.errors import TooManyRequests
 from portal.settings import Settings
 
@@ -98,7 +99,7 @@ def take() -> None:
     limits: KeyLimits | None = current_app.extensions.get("stationmaster.key_limits")
     if limits is None:
         return
-    g.rate_standing, wait_s = limits.take(blake2b(request.headers["Authorization"].encode(), digest_size=16).digest())
+    g.rate_standing, wait_s = limits.take(blake2b(keys.given_key().encode(), digest_size=16).digest())
     if wait_s:
         raise TooManyRequests(wait_s, "requests with this key")
 

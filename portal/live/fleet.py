@@ -15,6 +15,7 @@ from portal import announcements
 from portal.database import Database
 from portal.live.hub import Change, Hub
 from portal.live.presence import PresenceWatch
+from portal.live.run_events import RunEvents
 from portal.live.socket import POLICY_VIOLATION, RESTARTING, Writer
 from portal.live.stations import Link, LiveStation, LiveStations
 from portal.services import installations
@@ -67,6 +68,7 @@ class Fleet:
             on_change=self._show_station,
             on_silence=self._cut_silent,
         )
+        self.run_events = RunEvents(database, self.is_full)
         self._env: Environment = app.jinja_env
         database.listen(self._on_announcement)
 
@@ -76,12 +78,13 @@ class Fleet:
 
     def stop(self) -> None:
         """Close every socket with 1012, so that all come back to the new process, and end the threads."""
+        self.run_events.stop()
         self.writer.end_all(RESTARTING, "the portal restarts")
         self.presence.stop()
 
     def is_full(self) -> bool:
-        """Whether another socket would take the last threads from the pages."""
-        return self.writer.count() >= self.settings.max_sockets
+        """Whether another socket or stream would take the last threads from the pages."""
+        return self.writer.count() + self.run_events.count() >= self.settings.max_sockets
 
     # ── what the links report ──
 
