@@ -12,11 +12,12 @@ from portal.api.v2.batches import api as batches
 from portal.api.v2.events import api as events
 from portal.api.v2.run_batch import api as run_batch
 from portal.api.v2.runs import api as runs
+from portal.api.v2.webhooks import api as webhooks
 from portal.api.v2.whoami import api as whoami
 from portal.web import portal
 
 # Every operation of the interface, in the order of the reference.
-AREAS = (runs, run_batch, events, batches, whoami)
+AREAS = (runs, run_batch, events, batches, webhooks, whoami)
 
 
 def register(app: Flask) -> None:

@@ -13,6 +13,7 @@ from jinja2 import Environment
 
 from portal import announcements
 from portal.database import Database
+from portal.live.deliveries import Deliveries
 from portal.live.hub import Change, Hub
 from portal.live.presence import PresenceWatch
 from portal.live.run_events import RunEvents
@@ -69,18 +70,21 @@ class Fleet:
             on_silence=self._cut_silent,
         )
         self.run_events = RunEvents(database, self.is_full)
+        self.deliveries = Deliveries(database)
         self._env: Environment = app.jinja_env
         database.listen(self._on_announcement)
 
     def start(self) -> None:
         """Begin to watch. Call once, in the serving process."""
         self.presence.start()
+        self.deliveries.start()
 
     def stop(self) -> None:
         """Close every socket with 1012, so that all come back to the new process, and end the threads."""
         self.run_events.stop()
         self.writer.end_all(RESTARTING, "the portal restarts")
         self.presence.stop()
+        self.deliveries.stop()
 
     def is_full(self) -> bool:
         """Whether another socket or stream would take the last threads from the pages."""

@@ -20,6 +20,7 @@ from portal.services.run_references import take_sub_units, take_unit, take_versi
 from portal.services.upsert import insert_all, insert_or_ignore
 from portal.services.users import find_user_by_email
 from portal.services.validators import stored_aggregations, stored_series, stored_validators
+from portal.services.webhook_deliveries import queue_deliveries
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -61,6 +62,7 @@ def create_run(db: Db, actor: Actor, run: RunIn, now: datetime | None = None) ->
         _insert_logs(db, run, run_id)
         stored = db.session.get_one(Run, run_id)
         audit.record(db, actor, "run:created", stored, outcome=run.outcome, serial_number=run.serial_number)
+        queue_deliveries(db, stored, now)
         db.announce(RunStored(run_id, actor.station_id, run.execution_id))
     return run_id
 
