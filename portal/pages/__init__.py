@@ -16,10 +16,11 @@ from portal.pages import (
     sign_in,
     stations,
     units,
+    webhooks,
 )
 from station import operator_formats, operator_limits, operator_sweeps
 
-AREAS = (overview, stations, enrolment, procedures, runs, units, attachments)
+AREAS = (overview, stations, enrolment, procedures, runs, units, attachments, webhooks)
 
 
 def register(app: Flask) -> None:

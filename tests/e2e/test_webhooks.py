@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import httpx
+from playwright.sync_api import Page, expect
 
 from tests.e2e.programs import PASSWORD, PortalProcess
+from tests.e2e.test_story import accessible, sign_in
 from tests.receiver import Receiver
 from tests.waiting import eventually
 
@@ -45,3 +47,27 @@ def store(client: httpx.Client, procedure_id: str, serial_number: str) -> str:
     )  # fmt: skip
     assert answer.status_code == 200, answer.text
     return str(answer.json()["id"])
+
+
+def test_an_administrator_sets_one_up_and_sees_a_test_arrive(portal: PortalProcess, page: Page) -> None:
+    portal.command("user", "add", "admin@example.com", "--role", "admin", "--password-stdin", stdin=PASSWORD)
+    with Receiver() as receiver:
+        sign_in(page)
+        page.get_by_role("link", name="Settings").click()
+        accessible(page)
+        page.get_by_role("link", name="New webhook").first.click()
+        accessible(page)
+        page.get_by_label("Name").fill("MES")
+        page.get_by_label("Address").fill(receiver.url)
+        page.get_by_role("button", name="Create webhook").click()
+        expect(page.get_by_text("shown only this once")).to_be_visible()
+        accessible(page)
+
+        page.get_by_role("button", name="Send a test").click()
+
+        expect(page.get_by_text("answered 204")).to_be_visible()
+        accessible(page)
+    assert [one.body["event"] for one in receiver.came] == ["webhook.test"]
+    page.get_by_role("link", name="Webhooks").click()
+    expect(page.get_by_role("row", name=receiver.url)).to_contain_text("taken")
+    accessible(page)
