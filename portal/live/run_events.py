@@ -65,6 +65,9 @@ class RunStream:
     def close(self) -> None:
         """The response is over, whether it was sent or not."""
         self._hub.leave(self)
+        with self._changed:
+            self._is_ended = True
+            self._raw = None  # the connection may serve another request now, which must not be cut
         self._chunks.close()
 
     # ── for the hub ──
@@ -83,11 +86,10 @@ class RunStream:
         """Send nothing more. A thread that waits for its reader is freed by force."""
         with self._changed:
             self._is_ended = True
-            is_sending = not self._is_idle
             self._changed.notify()
-        if is_sending and self._raw is not None:
-            with contextlib.suppress(OSError):
-                self._raw.shutdown(socket.SHUT_RDWR)
+            if self._raw is not None and not self._is_idle:
+                with contextlib.suppress(OSError):
+                    self._raw.shutdown(socket.SHUT_RDWR)
 
     # ── the thread of the request ──
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Result = str | PortalError  # the run's id, or why it was refused
-GROUP = 50
+GROUP = 20  # about 100 ms of the only write lock that SQLite has
 
 log = structlog.get_logger(__name__)
 

@@ -85,6 +85,7 @@ def hub(api: Api) -> Iterator[RunEvents]:
 def test_a_stored_run_is_told_to_all_who_follow(api: Api, hub: RunEvents, fresh: Fresh, who: str) -> None:
     with following(api, who) as first, following(api, "dev") as second:
         assert first.response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        assert api.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # streams are open for hours
         serial = fresh("SN")
 
         run_id = store(api, "bench", serial_number=serial)
@@ -194,6 +195,11 @@ def test_who_does_not_read_is_cut_and_holds_up_nobody(
 def test_what_cannot_be_followed_is_refused(api: Api, query: str, headers: dict[str, str], status: int) -> None:
     headers = {name: value.encode("latin-1") for name, value in headers.items()}  # type: ignore[misc]
     assert api.call("vera", "GET", PATH + query, headers=headers).status_code == status
+
+
+def test_who_only_asks_for_the_head_leaves_no_stream_behind(api: Api, hub: RunEvents) -> None:
+    assert api.call("vera", "HEAD", PATH).status_code == 200
+    eventually(lambda: hub.count() == 0)
 
 
 def test_nobody_follows_without_a_key(api: Api) -> None:
