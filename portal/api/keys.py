@@ -12,15 +12,16 @@ from portal.web import db, set_actor
 
 def authenticate() -> None:
     """Say who acts in this request. Raises `Unauthorized`."""
-    set_actor(authenticate_key(db(), given_key(), request.remote_addr))
-
-
-def given_key() -> str:
-    """The key that this request brings, valid or not. Raises `Unauthorized` when it brings none."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
+    key = given_key()
+    if key is None:
         raise Unauthorized("Send an API key: Authorization: Bearer <key>.")
-    return key.strip()
+    set_actor(authenticate_key(db(), key, request.remote_addr))
+
+
+def given_key() -> str | None:
+    """The key that this request brings, valid or not; None when it brings none."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return (key.strip() or None) if scheme.lower() == "bearer" else None
 
 
 def require_uuid(value: str, name: str) -> str:

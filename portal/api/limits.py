@@ -97,9 +97,10 @@ def register(app: Flask, settings: Settings) -> None:
 def take() -> None:
     """Count this request against its key, which is valid. Raises `TooManyRequests`."""
     limits: KeyLimits | None = current_app.extensions.get("stationmaster.key_limits")
-    if limits is None:
+    key = keys.given_key()
+    if limits is None or key is None:
         return
-    g.rate_standing, wait_s = limits.take(blake2b(keys.given_key().encode(), digest_size=16).digest())
+    g.rate_standing, wait_s = limits.take(blake2b(key.encode(), digest_size=16).digest())
     if wait_s:
         raise TooManyRequests(wait_s, "requests with this key")
 

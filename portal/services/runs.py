@@ -62,7 +62,7 @@ def create_run(db: Db, actor: Actor, run: RunIn, now: datetime | None = None) ->
         _insert_logs(db, run, run_id)
         stored = db.session.get_one(Run, run_id)
         audit.record(db, actor, "run:created", stored, outcome=run.outcome, serial_number=run.serial_number)
-        queue_deliveries(db, stored, now)
+        queue_deliveries(db, run_id, now)
         db.announce(RunStored(run_id, actor.station_id, run.execution_id))
     return run_id
 

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, tuple_, update
 
 from portal.announcements import DeliveriesQueued
 from portal.errors import Conflict, NotFound
-from portal.models import Run, Webhook, WebhookDelivery
+from portal.models import Webhook, WebhookDelivery
 from portal.models.base import new_id
 from portal.services.actors import Actor
 from portal.services.cursors import read_cursor, write_cursor
@@ -65,13 +65,13 @@ class DeliveryRow:
     finished_at: datetime | None
 
 
-def queue_deliveries(db: Db, run: Run, now: datetime) -> None:
+def queue_deliveries(db: Db, run_id: str, now: datetime) -> None:
     """Tell all webhooks of the run; inside the transaction that stores it. One short statement when there are none."""
     webhook_ids = list(db.session.scalars(select(Webhook.id).where(Webhook.is_active)))
     if not webhook_ids:
         return
-    ((_, notice),) = find_notices(db, [run.id])
-    _queue(db, webhook_ids, RUN_FINISHED, {"run": notice}, now, run_id=run.id)
+    ((_, notice),) = find_notices(db, [run_id])
+    _queue(db, webhook_ids, RUN_FINISHED, {"run": notice}, now, run_id=run_id)
 
 
 def send_test(db: Db, actor: Actor, webhook_id: str, now: datetime | None = None) -> str:

@@ -8,7 +8,7 @@ from flask import Response, request
 
 from portal.api import keys
 from portal.api.operations import Operations
-from portal.errors import BadRequest, PortalError
+from portal.errors import BadRequest, PortalError, Unauthorized
 from portal.services.actors import Permission, require
 from portal.services.api_keys import authenticate_key
 from portal.services.run_input import In
@@ -39,13 +39,16 @@ def follow(query: EventsIn) -> Response:
     A comment every 15 seconds says that the stream is alive. A reader that does not keep up is cut. 503: the portal has
     no free connection, try again after ``Retry-After``.
     """
+    key = keys.given_key()
+    if key is None:
+        raise Unauthorized("A stream is followed with an API key, which is looked at again while it is open.")
     stream = portal().fleet.run_events.follow(
         Filter(
             frozenset(keys.require_uuid(one, "procedure_ids") for one in query.procedure_ids),
             frozenset(keys.require_uuid(one, "created_by_station_ids") for one in query.created_by_station_ids),
         ),
         _last_event_id(),
-        _Admission(keys.given_key()),
+        _Admission(key),
         _raw_socket(),
     )
     # X-Accel-Buffering: nginx would collect events until its buffer is full.
