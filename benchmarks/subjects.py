@@ -90,7 +90,8 @@ class PortalUnderTest:
 
     def start(self) -> None:
         """Serve on a free port."""
-        environment = {**os.environ, "STATIONMASTER_LOG_JSON": "true", **self._settings}
+        unlimited = {"STATIONMASTER_KEY_RATE_PER_S": "0"}  # all uploaders share one key here
+        environment = {**os.environ, "STATIONMASTER_LOG_JSON": "true", **unlimited, **self._settings}
         command = [str(Path(sys.executable).parent / "stationmaster"), "portal", "serve", "--port", "0"]
         self._process = subprocess.Popen(
             [*command, "--data-dir", str(self.folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,

@@ -49,6 +49,11 @@ class PresenceChanged:
 
 
 @dataclass(frozen=True)
+class DeliveriesQueued:
+    """There is something to send to a webhook."""
+
+
+@dataclass(frozen=True)
 class RunStored:
     """A record has arrived. ``station_id``: None for one that a person uploaded."""
 

@@ -76,6 +76,22 @@ class Db:
             except Exception:  # what was stored is stored: who asked for it must not be told otherwise
                 log.exception("after_commit_failed")
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a write transaction is open, which another `write` would join."""
+        return self._depth > 0
+
+    @contextlib.contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A piece of a write transaction that may fail alone: it leaves nothing then, announcements included."""
+        told = len(self._after)
+        try:
+            with self.session.begin_nested():
+                yield
+        except BaseException:
+            del self._after[told:]
+            raise
+
     @contextlib.contextmanager
     def part(self) -> Iterator[Session]:
         """A write transaction, or a part of one that may fail on its own: whoever catches that keeps all the rest."""

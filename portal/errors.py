@@ -20,6 +20,7 @@ class PortalError(Exception):
 
     status = 500
     code = "INTERNAL_SERVER_ERROR"
+    retry_after_s: int | None = None
 
     def __init__(self, message: str, *path: str | int) -> None:
         super().__init__(message)
@@ -138,6 +139,18 @@ class TooManyRequests(PortalError):
     status = 429
     code = "TOO_MANY_REQUESTS"
 
-    def __init__(self, retry_after_s: float) -> None:
-        self.retry_after_s = max(1, math.ceil(retry_after_s))
-        super().__init__(f"Too many tries. Wait {self.retry_after_s} seconds, then try again.")
+    def __init__(self, retry_after_s: float, what: str = "tries") -> None:
+        wait_s = max(1, math.ceil(retry_after_s))
+        super().__init__(f"Too many {what}. Wait {wait_s} second{'s' * (wait_s != 1)}, then try again.")
+        self.retry_after_s: int = wait_s
+
+
+class NoFreeConnection(PortalError):
+    """All connections that may stay open are taken; ``retry_after_s`` seconds until another try is welcome."""
+
+    status = 503
+    code = "SERVICE_UNAVAILABLE"
+    retry_after_s = 10
+
+    def __init__(self) -> None:
+        super().__init__("The portal has no free connection: too many stations, pages and streams are open. Try again.")

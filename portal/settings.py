@@ -39,7 +39,13 @@ class Settings(BaseSettings):
     offline_after_s: float = Field(30.0, gt=0, description="Silence after which a station is offline, in seconds.")
     heartbeat_s: float = Field(10.0, gt=0, description="How often stations send a heartbeat, in seconds.")
     alive_every_s: float = Field(5.0, gt=0, description="How often the portal notes that it is alive, in seconds.")
-    max_sockets: int = Field(200, ge=1, le=5000, description="WebSockets at a time: stations and open pages together.")
+    max_sockets: int = Field(
+        200, ge=1, le=5000, description="Stations, open pages and streams of events at a time, all together."
+    )
+    key_rate_per_s: float = Field(
+        200.0, ge=0, description="Requests a second that one API key may make; 0: any number."
+    )
+    key_rate_burst: int = Field(2000, ge=1, description="Requests that one API key may make at once, after a pause.")
     sync: Literal["full", "normal"] = Field("full", description="SQLite: what is acknowledged is on disk (full).")
     log_json: bool = Field(False, description="Log one JSON object a line instead of readable lines.")
     setup_token_lifetime_s: int = Field(3600, ge=60, description="How long a setup token can be used, in seconds.")

@@ -132,6 +132,8 @@ class Uploader:
             if refusal.status in PARKED_STATUSES:
                 self._park(record, str(refusal))
             elif refusal.retry_after_s is not None:
+                if refusal.status == 429:  # said of the key, not of the record: the others would only hear the same
+                    self._paused_until = time.monotonic() + refusal.retry_after_s
                 self._wait(record, refusal.retry_after_s, str(refusal), is_told_to_wait=True)
             else:
                 self._wait(record, self._own_delay_s(record), str(refusal))

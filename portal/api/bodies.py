@@ -17,6 +17,8 @@ from werkzeug.exceptions import HTTPException
 from portal.errors import BadRequest, Issue, TooLarge, UnsupportedMediaType
 
 T = TypeVar("T", bound=BaseModel)
+NDJSON = ("application/x-ndjson", "application/ndjson")
+MOST_LINES = 1000
 MOST_ISSUES = 50  # a wrong list of ten thousand phases is told by its first ones
 GZIP_ONLY = 16 + zlib.MAX_WBITS  # zlib's way to ask for gzip's header and checksum
 
@@ -59,6 +61,21 @@ def read_object(raw: bytes) -> dict[str, Any]:
     if b"\\u0000" in raw and _holds_nul(given):
         raise BadRequest("The body holds a NUL character, which cannot be stored.")
     return given
+
+
+def read_lines() -> list[tuple[int, bytes]]:
+    """The lines of a body of NDJSON, with their numbers from 1, as text; empty ones are left out.
+
+    Raises `BadRequest` for no line at all, or more than `MOST_LINES`; `UnsupportedMediaType`.
+    """
+    if request.mimetype not in NDJSON:
+        raise UnsupportedMediaType(f"Send one JSON object a line, with Content-Type: {NDJSON[0]}.")
+    found = [(number, line) for number, line in enumerate(raw_body().split(b"\n"), start=1) if line.strip()]
+    if not found:
+        raise BadRequest("The body is empty: send one JSON object a line.")
+    if len(found) > MOST_LINES:
+        raise BadRequest(f"The body has {len(found)} lines: at most {MOST_LINES} are possible. Nothing was stored.")
+    return found
 
 
 def read_query(model: type[T]) -> T:

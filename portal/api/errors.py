@@ -9,7 +9,7 @@ import structlog
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from portal.errors import Issue, PortalError, TooManyRequests
+from portal.errors import Issue, PortalError
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ def is_api() -> bool:
 def refusal(error: PortalError) -> Response:
     """A service's refusal."""
     response = _answer(error.status, error.message, error.code, error.issues)
-    if isinstance(error, TooManyRequests):
+    if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"

@@ -18,10 +18,16 @@ def authenticate() -> None:
     if isinstance(known := request.environ.get(WHO_ACTS), Actor):
         set_actor(known)
         return
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
+    key = given_key()
+    if key is None:
         raise Unauthorized("Send an API key: Authorization: Bearer <key>.")
-    set_actor(authenticate_key(db(), key.strip(), request.remote_addr))
+    set_actor(authenticate_key(db(), key, request.remote_addr))
+
+
+def given_key() -> str | None:
+    """The key that this request brings, valid or not; None when it brings none."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return (key.strip() or None) if scheme.lower() == "bearer" else None
 
 
 def require_uuid(value: str, name: str) -> str:

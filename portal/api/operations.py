@@ -19,7 +19,7 @@ from typing import Any, Literal
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from pydantic import TypeAdapter
 
-from portal.api import bodies, keys
+from portal.api import bodies, keys, limits
 from portal.errors import Forbidden
 from portal.services import idempotency
 from portal.services.actors import Actor, Permission, require
@@ -45,7 +45,8 @@ class Operation:
 
     answer: the type of the answer's body. errors: statuses besides those that every operation may give. is_ours: not
     of the published interface. refresh: completes an answer each time it is given, for what must not be stored with an
-    ``Idempotency-Key``, such as an address that expires.
+    ``Idempotency-Key``, such as an address that expires. lines: the body is NDJSON, each line such an object.
+    answer_media: the type of the answer's body; a view that gives something else than JSON returns a `Response`.
     """
 
     name: str
@@ -58,10 +59,12 @@ class Operation:
     who: Who = "anybody"
     query: type[In] | None = None
     body: type[In] | None = None
+    lines: type[In] | None = None
     errors: tuple[int, ...] = ()
     is_ours: bool = False
     takes_if_match: bool = False
     refresh: Callable[[Any], Any] | None = None
+    answer_media: str = "application/json"
     adapter: TypeAdapter[Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -153,6 +156,7 @@ def is_id(name: str) -> bool:
 
 def _carry_out(operation: Operation, **values: str) -> Response:
     keys.authenticate()
+    limits.take()
     given: dict[str, Any] = {
         name: keys.require_uuid(value, name) if is_id(name) else value for name, value in values.items()
     }
@@ -161,6 +165,8 @@ def _carry_out(operation: Operation, **values: str) -> Response:
         given["query"] = bodies.read_query(operation.query)
     if operation.body is not None:
         given["body"] = bodies.read_body(operation.body)
+    if operation.lines is not None:
+        given["lines"] = bodies.read_lines()
     if operation.takes_if_match:
         given["if_match"] = request.headers.get("If-Match")
     return _response(operation, _once(operation, functools.partial(operation.view, **given)))
@@ -184,6 +190,8 @@ def _once(operation: Operation, act: Callable[[], Any]) -> Any:
 
 
 def _response(operation: Operation, answer: Any) -> Response:
+    if isinstance(answer, Response):
+        return answer
     etag = answer.etag if isinstance(answer, Tagged) else None
     body = answer.body if isinstance(answer, Tagged) else answer
     if operation.refresh is not None:

@@ -14,8 +14,10 @@ from jinja2 import Environment
 from portal import announcements
 from portal.database import Database
 from portal.live.chores import Chores
+from portal.live.deliveries import Deliveries
 from portal.live.hub import Change, Hub
 from portal.live.presence import PresenceWatch
+from portal.live.run_events import RunEvents
 from portal.live.socket import POLICY_VIOLATION, RESTARTING, SIGNED_OUT, Writer
 from portal.live.stations import Link, LiveStation, LiveStations
 from portal.services import installations
@@ -69,6 +71,8 @@ class Fleet:
             on_silence=self._cut_silent,
         )
         self.chores = Chores(database)
+        self.run_events = RunEvents(database, self.is_full)
+        self.deliveries = Deliveries(database)
         self._env: Environment = app.jinja_env
         database.listen(self._on_announcement)
 
@@ -76,16 +80,19 @@ class Fleet:
         """Begin to watch. Call once, in the serving process."""
         self.presence.start()
         self.chores.start()
+        self.deliveries.start()
 
     def stop(self) -> None:
         """Close every socket with 1012, so that all come back to the new process, and end the threads."""
+        self.run_events.stop()
         self.writer.end_all(RESTARTING, "the portal restarts")
         self.presence.stop()
         self.chores.stop()
+        self.deliveries.stop()
 
     def is_full(self) -> bool:
-        """Whether another socket would take the last threads from the pages."""
-        return self.writer.count() >= self.settings.max_sockets
+        """Whether another socket or stream would take the last threads from the pages."""
+        return self.writer.count() + self.run_events.count() >= self.settings.max_sockets
 
     # ── what the links report ──
 

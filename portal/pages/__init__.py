@@ -19,10 +19,11 @@ from portal.pages import (
     sign_in,
     stations,
     units,
+    webhooks,
 )
 from station import operator_formats, operator_limits, operator_sweeps
 
-AREAS = (overview, stations, enrolment, procedures, runs, units, parts, batches, attachments, reference)
+AREAS = (overview, stations, enrolment, procedures, runs, units, parts, batches, attachments, webhooks, reference)
 
 
 def register(app: Flask) -> None:

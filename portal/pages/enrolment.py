@@ -6,15 +6,12 @@ shown. It is in no cookie, no address and no cache; a page that is loaded again 
 
 from __future__ import annotations
 
-import threading
-import time
-from dataclasses import dataclass, field
-
 from flask import Blueprint, current_app, redirect, request, url_for
 from flask import Response as FlaskResponse
 from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
+from portal.pages.hand_over import HandOver
 from portal.pages.hx import render
 from portal.pages.sign_in import signed_in_only
 from portal.services import setup_tokens
@@ -25,33 +22,10 @@ from portal.web import actor, db, portal
 
 pages = signed_in_only(Blueprint("enrolment", __name__))
 
-HAND_OVER_S = 60.0  # the browser follows a redirect within a second; a page nobody fetched must not keep the token
-
-
-@dataclass
-class FreshTokens:
-    """Tokens on their way from the request that made them to the page that shows them, by person and station."""
-
-    _tokens: dict[tuple[str, str], tuple[float, IssuedToken]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def put(self, key: tuple[str, str], token: IssuedToken) -> None:
-        """Keep a token for the next page, and drop those that were never fetched."""
-        now = time.monotonic()
-        with self._lock:
-            self._tokens = {at: kept for at, kept in self._tokens.items() if now - kept[0] < HAND_OVER_S}
-            self._tokens[key] = (now, token)
-
-    def take(self, key: tuple[str, str]) -> IssuedToken | None:
-        """The token, once; None when there is none, or it waited for too long."""
-        with self._lock:
-            put_at, token = self._tokens.pop(key, (0.0, None))
-        return token if token is not None and time.monotonic() - put_at < HAND_OVER_S else None
-
 
 @pages.record
 def _prepare(state: BlueprintSetupState) -> None:
-    state.app.extensions["stationmaster.fresh_tokens"] = FreshTokens()
+    state.app.extensions["stationmaster.fresh_tokens"] = HandOver[IssuedToken]()
 
 
 def hand_over(station_id: str, token: IssuedToken) -> None:
@@ -81,6 +55,6 @@ def issue(station_id: str) -> ResponseReturnValue:
     return redirect(url_for("enrolment.show", station_id=station_id), 303)
 
 
-def _fresh_tokens() -> FreshTokens:
-    tokens: FreshTokens = current_app.extensions["stationmaster.fresh_tokens"]
+def _fresh_tokens() -> HandOver[IssuedToken]:
+    tokens: HandOver[IssuedToken] = current_app.extensions["stationmaster.fresh_tokens"]
     return tokens

@@ -16,7 +16,7 @@ from portal.pages.forms import Form
 from portal.pages.hx import is_partial, render, send_to
 from portal.pages.security import SAFE_METHODS
 from portal.services import sign_ins, users
-from portal.services.actors import Actor
+from portal.services.actors import Actor, Permission, can
 from portal.web import db, portal, set_actor
 
 pages = Blueprint("sign_in", __name__)
@@ -32,6 +32,11 @@ class SignedIn:
     def __init__(self, token: str, actor: Actor) -> None:
         self.token = token
         self.actor = actor
+
+    @property
+    def may_administer(self) -> bool:
+        """Whether the settings are theirs to see."""
+        return can(self.actor, Permission.ADMINISTER)
 
     def get_id(self) -> str:
         """What the session keeps."""

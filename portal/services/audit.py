@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, select
 
-from portal.models import AuditEntry, Procedure, ProcedureVersion, Station, User
+from portal.models import AuditEntry, Procedure, ProcedureVersion, Station, User, Webhook
 from portal.models.base import Base
 from portal.services.actors import Actor, Permission, require
 from portal.services.paging import CountedPage, Listing, Place
@@ -114,7 +114,7 @@ def _words(entry: AuditEntry) -> str:
 
 def _name(subject: Base) -> str | None:
     match subject:
-        case Station() | Procedure():
+        case Station() | Procedure() | Webhook():
             return subject.name
         case ProcedureVersion():
             return subject.tag

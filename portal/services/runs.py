@@ -23,6 +23,7 @@ from portal.services.unit_children import take_sub_units
 from portal.services.upsert import insert_all, insert_or_ignore
 from portal.services.users import find_user_by_email
 from portal.services.validators import stored_aggregations, stored_series, stored_validators
+from portal.services.webhook_deliveries import queue_deliveries
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -65,6 +66,7 @@ def create_run(db: Db, actor: Actor, run: RunIn, now: datetime | None = None) ->
         _insert_logs(db, run, run_id)
         # Named by its id alone: reading the row back would cost every record a statement.
         audit.record(db, actor, "run:created", Run(id=run_id), outcome=run.outcome, serial_number=run.serial_number)
+        queue_deliveries(db, run_id, now)
         db.announce(RunStored(run_id, actor.station_id, run.execution_id))
     return run_id
 

@@ -250,3 +250,21 @@ def test_the_pause_grows_to_five_minutes_and_never_leaves_its_bounds(tries: int,
 
     assert base * (1 - JITTER) <= delay_s(tries, chance) <= base * (1 + JITTER)
     assert delay_s(tries, chance) <= delay_s(tries + 1, chance)
+
+
+def test_a_key_that_asked_too_often_makes_all_records_wait_and_none_is_parked(bench: Bench, portal: FakePortal) -> None:
+    asked: list[str] = []
+
+    def too_many() -> object:
+        asked.append(request.headers["Idempotency-Key"])
+        return (
+            refusal(429, "TOO_MANY_REQUESTS", "Too many requests.", {"Retry-After": "1"}) if len(asked) == 1 else None
+        )
+
+    portal.intercept = for_runs(too_many)
+
+    ids = [bench.put(record(f"SN-{n}")) for n in range(20)]
+
+    eventually(lambda: all(bench.state(execution_id) == "done" for execution_id in ids), within_s=20)
+    assert len(asked) == 21  # one was told to wait, and nobody asked again before it was time
+    assert not [news for news in bench.news if news.state == "parked"]

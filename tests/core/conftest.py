@@ -19,6 +19,7 @@ from portal.app import create_app, stop
 from portal.database import Database, Db
 from portal.models import Base
 from portal.settings import Settings, load_settings
+from portal.web import Portal
 from portal.web import portal as parts_of
 from tests.cast import Cast, gather, keys
 from tests.databases import scratch_postgres
@@ -107,9 +108,10 @@ class _QuietHandler(WSGIRequestHandler):
 class Api:
     """A client of a real server, that speaks with somebody's key."""
 
-    def __init__(self, url: str, database: Database) -> None:
+    def __init__(self, url: str, parts: Portal) -> None:
         self.url = url
-        self.database = database
+        self.fleet = parts.fleet
+        self.database = database = parts.database
         with database.open() as db:
             self.cast = gather(db)
             self.keys = keys(db, self.cast)
@@ -139,7 +141,7 @@ def serving(settings: Settings) -> Iterator[Api]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     parts = parts_of(app)
-    client = Api(f"http://127.0.0.1:{server.server_port}", parts.database)
+    client = Api(f"http://127.0.0.1:{server.server_port}", parts)
     yield client
     client.close()
     server.shutdown()
