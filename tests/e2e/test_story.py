@@ -130,6 +130,7 @@ def test_from_the_first_administrator_to_the_record(portal, page, new_page: Call
     page.goto(f"/stations/{station_id}")
     accessible(page)
     page.get_by_role("link", name="Operate").first.click()
+    expect(page.get_by_text("connected", exact=True)).to_be_visible()  # axe does not wait for a page to be there
     accessible(page)
     second = new_page()
     sign_in(second)
