@@ -95,14 +95,8 @@ class Db:
     @contextlib.contextmanager
     def part(self) -> Iterator[Session]:
         """A write transaction, or a part of one that may fail on its own: whoever catches that keeps all the rest."""
-        with self.write():
-            known = len(self._after)
-            try:
-                with self.session.begin_nested():
-                    yield self.session
-            except BaseException:
-                del self._after[known:]
-                raise
+        with self.write(), self.attempt():
+            yield self.session
 
     @contextlib.contextmanager
     def _transaction(self, connection: Connection | None) -> Iterator[None]:

@@ -14,9 +14,20 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, request
 
 import stationmaster
+from portal.api.bodies import NDJSON
 from portal.api.examples import example_of
 from portal.api.field_words import word_for
-from portal.api.openapi_refusals import ERROR, ERROR_V1, HEADERS, V1, WORDS, refusal, response_name, statuses
+from portal.api.openapi_refusals import (
+    ERROR,
+    ERROR_V1,
+    HEADERS,
+    RATE_LIMITS,
+    V1,
+    WORDS,
+    refusal,
+    response_name,
+    statuses,
+)
 from portal.api.openapi_schemas import Schemas
 from portal.api.operations import Operation, is_id
 from portal.services.actors import BY_ROLE, OF_STATIONS, Role
@@ -114,12 +125,12 @@ def callers(one: Operation) -> str:
 def _operation(one: Operation, schemas: Schemas) -> Json:
     of = one.tag.lower().rpartition(" ")[2]
     answer = schemas.of(one, "answer")
+    shown = example_of(answer, schemas.components, of)
     done: Json = {
         "description": "Done.",
-        "content": {"application/json": {"schema": answer, "example": example_of(answer, schemas.components, of)}},
+        "content": {one.answer_media: {"schema": answer, "example": shown}},
+        "headers": RATE_LIMITS | ({"ETag": HEADERS["ETag"]} if one.has_etag else {}),
     }
-    if one.has_etag:
-        done["headers"] = {"ETag": HEADERS["ETag"]}
     words = [one.description.replace("``", "`"), f"May call it: {callers(one)}.", OURS if one.is_ours else ""]
     found: Json = {
         "operationId": one.name,
@@ -134,12 +145,22 @@ def _operation(one: Operation, schemas: Schemas) -> Json:
         },
     }
     if one.body is not None:
-        body = schemas.of(one, "body")
-        shown = example_of(body, schemas.components, of, body_of=one.name)
-        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": body, "example": shown}}}
+        found["requestBody"] = _request_body(one, schemas.of(one, "body"), schemas, of)
+    if one.lines is not None:
+        found["requestBody"] = _request_body(one, schemas.of(one, "lines"), schemas, of)
     if one.is_ours:
         found["x-stationmaster"] = True
     return found
+
+
+def _request_body(one: Operation, schema: Json, schemas: Schemas, of: str) -> Json:
+    shown: Any = example_of(schema, schemas.components, of, body_of=one.name)
+    if one.lines is not None:
+        # OpenAPI 3.1 cannot describe a line: the body is a text, and its example is one.
+        schema = {"type": "string", "description": f"One object a line, each as: {schema.get('$ref', 'an object')}"}
+        shown = json.dumps(shown) + "\n"
+    media = NDJSON[0] if one.lines is not None else "application/json"
+    return {"required": True, "content": {media: {"schema": schema, "example": shown}}}
 
 
 def _path_parameters(one: Operation, of: str) -> list[Json]:

@@ -25,7 +25,8 @@ WORDS = {
     416: "The file is shorter than where that range begins.",
     500: "Our fault: the answer's number is in the portal's log.",
     502: "The storage of files does not answer. Nothing was changed.",
-    503: "The database is busy or cannot be reached. Nothing was changed.",
+    503: "The database is busy or cannot be reached, or no connection is free. Nothing was changed.",
+    507: "The portal's disk is full. Nothing was stored.",
 }
 ERROR: Json = {
     "type": "object",
@@ -73,18 +74,29 @@ HEADERS: Json = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
     "WWW-Authenticate": {"description": "How to say who you are: Bearer.", "schema": {"type": "string"}},
 }
+# How often the key may still ask; two generations of the draft's headers.
+RATE_LIMITS: Json = {
+    name: {"description": words, "schema": {"type": "string"}}
+    for name, words in {
+        "RateLimit": "What the key has left, as the current draft says it.",
+        "RateLimit-Policy": "What the key may, as the current draft says it.",
+        "RateLimit-Limit": "Requests that the key may make at once.",
+        "RateLimit-Remaining": "Requests that it has left.",
+        "RateLimit-Reset": "Seconds until it has all of them again.",
+    }.items()
+}
 
 
 def statuses(one: Operation) -> list[int]:
     """The refusals that the operation can give."""
-    found = {401, 403, 429, 500, 503, *one.errors}
+    found = {401, 403, 429, 500, 503, 507, *one.errors}
     if one.parameters or one.query is not None or one.method == "POST":
         found |= {400}
     if one.parameters:
         found |= {404}
     if one.method == "POST":
         found |= {409}
-    if one.body is not None:
+    if one.body is not None or one.lines is not None:
         found |= {400, 413, 415}
     if one.takes_if_match:
         found |= {412}
@@ -99,7 +111,10 @@ def response_name(status: int, path: str) -> str:
 def refusal(status: int, path: str) -> Json:
     """The answer, as operations of that path give it."""
     code = HTTPStatus(status).name
-    shown: Json = {"message": WORDS[status], "code": {413: "PAYLOAD_TOO_LARGE"}.get(status, code)}
+    shown: Json = {
+        "message": WORDS[status],
+        "code": {413: "PAYLOAD_TOO_LARGE", 503: "SERVICE_UNAVAILABLE"}.get(status, code),
+    }
     if status in (400, 422):
         shown = {"message": "serial_number: Field required", "code": shown["code"]}
         shown["issues"] = [{"message": "serial_number: Field required", "path": ["serial_number"]}]
@@ -112,5 +127,5 @@ def refusal(status: int, path: str) -> Json:
         "description": WORDS[status],
         "content": {"application/json": {"schema": {"$ref": PREFIX + schema}, "example": shown}},
     }
-    names = {401: ["WWW-Authenticate"], 429: ["Retry-After"]}.get(status, [])
+    names = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}.get(status, [])
     return found | ({"headers": {name: HEADERS[name] for name in names}} if names else {})

@@ -21,7 +21,7 @@ class Schemas:
         inputs: list[tuple[tuple[str, str], Any, TypeAdapter[Any]]] = []
         for one in operations:
             inputs.append(((one.name, "answer"), "serialization", one.adapter))
-            for kind, model in (("body", one.body), ("query", one.query)):
+            for kind, model in (("body", one.body), ("lines", one.lines), ("query", one.query)):
                 if model is not None:
                     inputs.append(((one.name, kind), "validation", TypeAdapter(model)))
         made, whole = TypeAdapter.json_schemas(inputs, ref_template="#/components/schemas/{model}")
@@ -31,10 +31,10 @@ class Schemas:
                 for key, mode, _ in inputs
                 if key[1] == kind
             }
-            for kind in ("answer", "body", "query")
+            for kind in ("answer", "body", "lines", "query")
         }
         # A query is told parameter by parameter, unless the same model is a body elsewhere.
-        self.queries = referred["query"] - referred["body"]
+        self.queries = referred["query"] - referred["body"] - referred["lines"]
         self._made = {key: made[key, mode] for key, mode, _ in inputs}
         self.components: Json = {
             _short(name): _renamed(tidy(schema, name, is_query=_short(name) in self.queries))

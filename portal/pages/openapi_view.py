@@ -84,6 +84,11 @@ class OperationView:
         return self._tree(self._body_content["schema"]) if self.has_body else ()
 
     @property
+    def body_media(self) -> str:
+        """The type of its body."""
+        return str(next(iter(self.told["requestBody"]["content"])))
+
+    @property
     def has_body(self) -> bool:
         """Whether it takes one."""
         return "requestBody" in self.told
@@ -91,7 +96,8 @@ class OperationView:
     @property
     def body_example(self) -> str:
         """A body that it takes."""
-        return _json(self._body_content["example"]) if self.has_body else ""
+        shown = self._body_content["example"] if self.has_body else ""
+        return shown if isinstance(shown, str) else _json(shown)
 
     @property
     def answer(self) -> tuple[FieldView, ...]:
@@ -111,7 +117,8 @@ class OperationView:
     @property
     def can_be_tried(self) -> bool:
         """Whether one request gets one answer: a stream of events has no end to wait for."""
-        return set(self.told["responses"]["200"].get("content", {})) == {"application/json"}
+        is_plain = set(self.told["responses"]["200"].get("content", {})) == {"application/json"}
+        return is_plain and (not self.has_body or self.body_media == "application/json")
 
     @property
     def refusals(self) -> Iterator[tuple[str, str]]:
@@ -126,7 +133,7 @@ class OperationView:
         words = ["curl"] if self.method == "GET" else ["curl", "-X", self.method]
         lines = [" ".join([*words, shlex.quote(self._example_url)]), '-H "Authorization: Bearer $API_KEY"']
         if self.has_body:
-            lines += ["-H 'Content-Type: application/json'", f"--data {shlex.quote(self.body_example)}"]
+            lines += [f"-H 'Content-Type: {self.body_media}'", f"--data-binary {shlex.quote(self.body_example)}"]
         return " \\\n  ".join(lines)
 
     @property
@@ -143,7 +150,8 @@ class OperationView:
 
     @property
     def _plain_python(self) -> str:
-        sent = f",\n    json={_indented(self._body_example)}" if self.has_body else ""
+        how = "content" if isinstance(self._body_example, str) else "json"
+        sent = f",\n    {how}={_indented(self._body_example)}" if self.has_body else ""
         key = 'headers={"Authorization": "Bearer " + os.environ["API_KEY"]}'
         address = f'    "{self._example_url}",\n    {key}{sent},\n'
         return f"import os\n\nimport httpx\n\nanswer = httpx.{self.method.lower()}(\n{address})\nprint(answer.json())"
@@ -162,11 +170,11 @@ class OperationView:
 
     @property
     def _body_content(self) -> Json:
-        found: Json = self.told["requestBody"]["content"]["application/json"]
+        found: Json = self.told["requestBody"]["content"][self.body_media]
         return found
 
     @property
-    def _body_example(self) -> Json:
+    def _body_example(self) -> Any:
         return self._body_content["example"] if self.has_body else {}
 
     @property
