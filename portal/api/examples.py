@@ -15,7 +15,7 @@ AT, LATER = "2026-11-22T12:00:00.000000Z", "2026-11-22T12:00:12.500000Z"
 DEEPEST = 12  # a schema may hold itself
 
 VALUES: dict[str, Any] = {
-    "action": "run:created",
+    "action": "station:created",
     "address": "192.0.2.17",
     "author_username": "dev",
     "batch_number": "B-2026-47",

@@ -9,7 +9,7 @@ Json = dict[str, Any]
 
 # "Schema.field" goes before "field".
 WORDS: dict[str, str] = {
-    "action": "What was done, such as run:created.",
+    "action": "What was done, such as station:created.",
     "actor": "Who did it.",
     "after": "Only what was at this instant or later.",
     "AggregationIn.unit": "The unit of measure.",

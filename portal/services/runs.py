@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select
 
 from portal.announcements import RunStored
 from portal.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
-from portal.models import Curve, LogLine, Measurement, Phase, Procedure, Run, StationProcedure
+from portal.models import Curve, LogLine, Measurement, Phase, Procedure, Run, StationProcedure, Unit
 from portal.models.base import new_id
-from portal.services import audit
 from portal.services.actors import Actor, Permission, require
 from portal.services.curves import pack_axes
 from portal.services.names import is_id
@@ -43,6 +42,16 @@ __all__ = [
 ]
 
 
+_PROCEDURES, _LINKS = Procedure.__table__, StationProcedure.__table__
+_PROCEDURE = select(_PROCEDURES.c.id, _PROCEDURES.c.identifier, _LINKS.c.station_id).outerjoin_from(
+    _PROCEDURES,
+    _LINKS,
+    and_(_LINKS.c.procedure_id == _PROCEDURES.c.id, _LINKS.c.station_id == bindparam("station")),
+)
+_PROCEDURE_BY_ID = _PROCEDURE.where(_PROCEDURES.c.id == bindparam("named"))
+_PROCEDURE_BY_IDENTIFIER = _PROCEDURE.where(_PROCEDURES.c.identifier_key == bindparam("named"))
+
+
 def create_run(db: Db, actor: Actor, run: RunIn, now: datetime | None = None) -> str:
     """Store the record of a run, whole or not at all; its id. Parts, units and versions are made as they are named.
 
@@ -56,62 +65,57 @@ def create_run(db: Db, actor: Actor, run: RunIn, now: datetime | None = None) ->
     now = now or datetime.now(UTC)
     run_id = new_id()
     with db.write():
-        procedure = _procedure(db, actor, run.procedure_id)
+        procedure_id, identifier = _procedure(db, actor, run.procedure_id)
         if run.deployment_id is not None:
             raise NotFound("deployment")
-        first_id = _insert(db, actor, run, procedure, run_id, now)
+        first_id = _insert(db, actor, run, procedure_id, identifier, run_id, now)
         if first_id != run_id:
             return first_id
-        _insert_phases(db, run, run_id, procedure.id)
+        _insert_phases(db, run, run_id, procedure_id)
         _insert_logs(db, run, run_id)
-        # Named by its id alone: reading the row back would cost every record a statement.
-        audit.record(db, actor, "run:created", Run(id=run_id), outcome=run.outcome, serial_number=run.serial_number)
+        # No audit entry: a record says itself who sent it, and when; it is not changed afterwards without one.
         queue_deliveries(db, run_id, now)
         db.announce(RunStored(run_id, actor.station_id, run.execution_id))
     return run_id
 
 
-def _procedure(db: Db, actor: Actor, named: str) -> Procedure:
-    """The record's procedure, by its id or short identifier, in one statement.
+def _procedure(db: Db, actor: Actor, named: str) -> tuple[str, str]:
+    """The record's procedure, by its id or short identifier: its id and identifier.
 
     A station learns nothing of procedures that it is not linked to, existing or not.
     """
     is_uuid = is_id(named)
-    wanted = select(Procedure, StationProcedure.station_id).outerjoin(
-        StationProcedure,
-        and_(StationProcedure.procedure_id == Procedure.id, StationProcedure.station_id == actor.station_id),
-    )
-    is_it = Procedure.id == named.lower() if is_uuid else Procedure.identifier_key == named.lower()
-    found = db.session.execute(wanted.where(is_it)).first()
+    asked = _PROCEDURE_BY_ID if is_uuid else _PROCEDURE_BY_IDENTIFIER
+    wanted = {"named": named.lower(), "station": actor.station_id}
+    found = db.session.connection().execute(asked, wanted).first()
     if found is None and not is_uuid:
         raise BadRequest(
             f"The procedure_id {named!r} is not a UUID, and no procedure has it as its short identifier.",
             "procedure_id",
         )
-    if actor.is_station and (found is None or found[1] is None):
+    if actor.is_station and (found is None or found.station_id is None):
         raise Forbidden("This station is not authorized to create runs of this procedure: link it to the station.")
     if found is None:
         raise NotFound("procedure")
-    procedure: Procedure = found[0]
-    return procedure
+    return found.id, found.identifier
 
 
-def _insert(db: Db, actor: Actor, run: RunIn, procedure: Procedure, run_id: str, now: datetime) -> str:
+def _insert(db: Db, actor: Actor, run: RunIn, procedure_id: str, identifier: str, run_id: str, now: datetime) -> str:
     """The run's row and what it refers to. Returns the id of an earlier run with the same ``client_run_ref``."""
     earlier_id = _earlier(db, run)
     if earlier_id is not None:
         return earlier_id
-    unit, part_id, has_made_unit = take_unit(db, actor, run, procedure, now)
-    version = take_version(db, actor, procedure.id, run.procedure_version, now) if run.procedure_version else None
+    unit = take_unit(db, actor, run, identifier, now)
+    version_id = take_version(db, actor, procedure_id, run.procedure_version, now) if run.procedure_version else None
     member = find_user_by_email(db, run.operated_by) if run.operated_by else None
     is_new = insert_or_ignore(
         db,
         Run,
         id=run_id,
-        procedure_id=procedure.id,
-        procedure_version_id=version.id if version is not None else None,
+        procedure_id=procedure_id,
+        procedure_version_id=version_id,
         unit_id=unit.id,
-        part_id=part_id,
+        part_id=unit.part_id,
         revision_id=unit.revision_id,
         batch_id=unit.batch_id,
         station_id=actor.station_id,
@@ -127,7 +131,7 @@ def _insert(db: Db, actor: Actor, run: RunIn, procedure: Procedure, run_id: str,
         slot_key=run.slot_key or "",
         slot_name=run.slot_name,
         client_run_ref=run.client_run_ref,
-        has_made_unit=has_made_unit,
+        has_made_unit=unit.is_new,
         is_simulated=run.metadata.get("simulated") is True,
         docstring=run.docstring,
         run_metadata=run.metadata,
@@ -142,7 +146,7 @@ def _insert(db: Db, actor: Actor, run: RunIn, procedure: Procedure, run_id: str,
         where = f" in slot {run.slot_key!r}" if run.slot_key else ""
         raise Conflict(f"There is already a run of the execution {run.execution_id!r}{where}.", "execution_id")
     if run.sub_units:
-        take_sub_units(db, run_id, unit, run.sub_units)
+        take_sub_units(db, run_id, db.session.get_one(Unit, unit.id), run.sub_units)
     return run_id
 
 

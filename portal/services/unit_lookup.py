@@ -32,7 +32,7 @@ def find_unit(db: Db, serial_number: str, *, to_change: bool = False) -> Unit:
 def insert_unit(db: Db, actor: Actor, serial_number: str, revision_id: str, now: datetime, **facts: Any) -> bool:
     """Insert a unit unless there is one of that serial number. True when it was inserted. ``facts``: other columns."""
     return insert_or_ignore(
-        db, Unit, id=new_id(), serial_number=serial_number, serial_key=same(serial_number), revision_id=revision_id,
-        created_at=now, created_by_user_id=actor.user_id, created_by_station_id=actor.station_id,
-        **({"unit_metadata": {}} | facts),
+        db, Unit, serial_number=serial_number, serial_key=same(serial_number), revision_id=revision_id, created_at=now,
+        created_by_user_id=actor.user_id, created_by_station_id=actor.station_id,
+        **({"id": new_id(), "unit_metadata": {}} | facts),
     )  # fmt: skip

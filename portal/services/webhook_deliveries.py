@@ -35,6 +35,9 @@ LONGEST_ERROR = 300
 # After each failed try; together nearly 24 hours. Then it has failed.
 DELAYS = tuple(timedelta(seconds=s) for s in (10, 60, 300, 1800, 7200, 21_600, 21_600, 32_400))
 
+# Asked with every run: made once.
+_ACTIVE = select(Webhook.__table__.c.id).where(Webhook.__table__.c.is_active)
+
 
 @dataclass(frozen=True)
 class Claimed:
@@ -67,7 +70,7 @@ class DeliveryRow:
 
 def queue_deliveries(db: Db, run_id: str, now: datetime) -> None:
     """Tell all webhooks of the run; inside the transaction that stores it. One short statement when there are none."""
-    webhook_ids = list(db.session.scalars(select(Webhook.id).where(Webhook.is_active)))
+    webhook_ids = list(db.session.connection().execute(_ACTIVE).scalars())
     if not webhook_ids:
         return
     ((_, notice),) = find_notices(db, [run_id])
