@@ -34,14 +34,15 @@ AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 def run_body(procedure_id: str, number: int) -> dict[str, Any]:
     """The record of one run: 10 phases with 3 measurements each. Every tenth unit is tested again."""
+    unit = number - number // 10
 
     def at(seconds: float) -> str:
         return (AT + timedelta(seconds=number * 30 + seconds)).isoformat()
 
     return {
         "procedure_id": procedure_id,
-        "serial_number": f"SN-{number - number // 10:07d}",
-        "part_number": f"PN-{number % 5}",
+        "serial_number": f"SN-{unit:07d}",
+        "part_number": f"PN-{unit % 5}",
         "outcome": "PASS" if number % 7 else "FAIL",
         "started_at": at(0),
         "ended_at": at(20),

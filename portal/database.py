@@ -46,6 +46,7 @@ class Db:
         self.blobs: BlobStore = database.blobs
         self._depth = 0
         self._after: list[Callable[[], object]] = []
+        self._connection: Connection | None = None
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
@@ -75,6 +76,11 @@ class Db:
                 action()
             except Exception:  # what was stored is stored: who asked for it must not be told otherwise
                 log.exception("after_commit_failed")
+
+    @property
+    def connection(self) -> Connection:
+        """The connection of this piece of work, for statements that need no objects."""
+        return self._connection or self.session.connection()
 
     @property
     def is_writing(self) -> bool:
@@ -113,11 +119,12 @@ class Db:
             raise
         finally:
             self._depth = 0
+            self._connection = None
             self.session.write_through(None)
 
     def _begin(self) -> None:
         try:
-            self.session.connection(execution_options={WRITE: True})
+            self._connection = self.session.connection(execution_options={WRITE: True})
         except OperationalError as error:
             self.session.rollback()
             raise (StorageFull if _is_disk_full(error) else Busy) from error

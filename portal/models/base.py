@@ -50,6 +50,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 Id = String(36)
 
 
+# Made once: json.dumps makes an encoder each time that it is asked for anything but its defaults.
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
 class JsonText(TypeDecorator[Any]):
     """JSON as text, for SQLite: its own JSON columns are numeric ones, which turn 0.0 into 0 and cut long integers."""
 
@@ -58,7 +62,7 @@ class JsonText(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         """To the database."""
-        return None if value is None else json.dumps(value, ensure_ascii=False)
+        return None if value is None else _as_json(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """From the database."""

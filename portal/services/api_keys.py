@@ -81,7 +81,7 @@ def authenticate_key(db: Db, key: str, address: str | None = None, now: datetime
     """
     now = now or datetime.now(UTC)
     given = secrets.digest(key)
-    found = db.session.connection().execute(_WHOSE, {"hash": given}).first()
+    found = db.connection.execute(_WHOSE, {"hash": given}).first()
     if found is None or not hmac.compare_digest(found.key_hash, given):
         raise Unauthorized(REFUSAL)
     if found.station_id is not None and found.archived_at is None:

@@ -75,7 +75,7 @@ def take_unit(db: Db, actor: Actor, run: RunIn, identifier: str, now: datetime) 
     A new unit from a station that names no part is filed under the procedure's ``identifier``: a bench has nobody to
     ask hours later, and its record must not be refused. Anybody else is told: raises `BadRequest`.
     """
-    found = db.session.connection().execute(_UNIT, {"serial": same(run.serial_number)}).first()
+    found = db.connection.execute(_UNIT, {"serial": same(run.serial_number)}).first()
     if found is None and run.part_number is None and actor.is_station:
         run = run.model_copy(update={"part_number": identifier})
     if run.part_number is None and found is None:
@@ -88,20 +88,21 @@ def take_unit(db: Db, actor: Actor, run: RunIn, identifier: str, now: datetime) 
         taken = _as_it_is(tuple(found), run)
     if taken is None:
         taken = _take(db, actor, run, now)
-    db.session.connection().execute(_COUNT_RUN, {"unit": taken.id, "at": run.started_at})
+    if not taken.is_new:
+        db.connection.execute(_COUNT_RUN, {"unit": taken.id, "at": run.started_at})
     return taken
 
 
 def take_version(db: Db, actor: Actor, procedure_id: str, tag: str, now: datetime) -> str:
     """The id of the procedure's version of that tag, made when there is none."""
     wanted = {"procedure": procedure_id, "tag": same(tag)}
-    found = db.session.connection().execute(_VERSION, wanted).scalar()
+    found = db.connection.execute(_VERSION, wanted).scalar()
     if found is None:
         insert_or_ignore(
             db, ProcedureVersion, id=new_id(), procedure_id=procedure_id, tag=tag, tag_key=same(tag), created_at=now,
             created_by_user_id=actor.user_id, created_by_station_id=actor.station_id,
         )  # fmt: skip
-        found = db.session.connection().execute(_VERSION, wanted).scalar_one()
+        found = db.connection.execute(_VERSION, wanted).scalar_one()
     return str(found)
 
 
@@ -124,13 +125,18 @@ def _insert_of_known_part(db: Db, actor: Actor, run: RunIn, now: datetime) -> Un
         "revision": same(run.revision_number or ""),
         "by_default": run.revision_number is None,
     }
-    revision = db.session.connection().execute(_REVISION, wanted).first()
+    revision = db.connection.execute(_REVISION, wanted).first()
     if revision is None:
         return None
     unit_id = new_id()
-    if not insert_unit(db, actor, run.serial_number, revision[0], now, id=unit_id):
+    if not insert_unit(db, actor, run.serial_number, revision[0], now, id=unit_id, **_first(run)):
         return None  # somebody has made it in this very moment
     return UnitTaken(unit_id, revision[1], revision[0], None, is_new=True)
+
+
+def _first(run: RunIn) -> dict[str, Any]:
+    """What a unit says of its runs when this is its first."""
+    return {"run_count": 1, "last_run_at": run.started_at}
 
 
 def _take(db: Db, actor: Actor, run: RunIn, now: datetime) -> UnitTaken:
@@ -142,7 +148,7 @@ def _take(db: Db, actor: Actor, run: RunIn, now: datetime) -> UnitTaken:
     batch_id = take_batch(db, actor, run.batch_number, now).id if run.batch_number is not None else None
     is_new = False
     if unit is None:
-        is_new = insert_unit(db, actor, run.serial_number, revision.id, now, batch_id=batch_id)
+        is_new = insert_unit(db, actor, run.serial_number, revision.id, now, batch_id=batch_id, **_first(run))
     locked = select(Unit).where(Unit.serial_key == key).with_for_update().execution_options(populate_existing=True)
     unit = db.session.scalars(locked).one()
     unit.revision_id = revision.id

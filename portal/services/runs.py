@@ -87,7 +87,7 @@ def _procedure(db: Db, actor: Actor, named: str) -> tuple[str, str]:
     is_uuid = is_id(named)
     asked = _PROCEDURE_BY_ID if is_uuid else _PROCEDURE_BY_IDENTIFIER
     wanted = {"named": named.lower(), "station": actor.station_id}
-    found = db.session.connection().execute(asked, wanted).first()
+    found = db.connection.execute(asked, wanted).first()
     if found is None and not is_uuid:
         raise BadRequest(
             f"The procedure_id {named!r} is not a UUID, and no procedure has it as its short identifier.",

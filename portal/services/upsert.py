@@ -6,7 +6,7 @@ the driver as it is. Measured: a run of 41 rows costs a third of what the same i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -59,24 +59,22 @@ def _insert(
     db: Db, model: type[Base], rows: Sequence[dict[str, Any]], ending: str = "", *, is_asked: bool = False
 ) -> CursorResult[Any]:
     db.session.flush()  # what the session still holds comes first: a row may refer to it
-    connection = db.session.connection()
     table = cast("Table", model.__table__)
     names = tuple(rows[0])
     defaults = [column for column in table.columns if column.default is not None and column.name not in names]
-    made = [(_default(db, table, column)) for column in defaults]
-    sql, processors = _statement(table, (*names, *(column.name for column in defaults)), connection.dialect)
+    sql, processors = _statement(table, (*names, *(column.name for column in defaults)), db.connection.dialect)
     if is_asked:  # by RETURNING: the drivers do not agree on the row count of an INSERT
         ending += f" RETURNING {', '.join(column.name for column in table.primary_key)}"
-    parameters = [
-        tuple(
-            value if process is None else process(value)
-            for value, process in zip(
-                (*(row[name] for name in names), *(make() for make in made)), processors, strict=True
-            )
-        )
-        for row in rows
+    # Column by column: whole columns go through one function, and most through none.
+    columns: list[Iterable[Any]] = [[row[name] for row in rows] for name in names]
+    for column in defaults:
+        make = _default(db, table, column)
+        columns.append([make() for _ in rows])
+    columns = [
+        values if process is None else map(process, values) for values, process in zip(columns, processors, strict=True)
     ]
-    return connection.exec_driver_sql(sql + ending, parameters[0] if len(parameters) == 1 else parameters)
+    parameters = list(zip(*columns, strict=True))
+    return db.connection.exec_driver_sql(sql + ending, parameters[0] if len(parameters) == 1 else parameters)
 
 
 @lru_cache(maxsize=500)
@@ -93,7 +91,7 @@ def _default(db: Db, table: Table, column: Column[Any]) -> Callable[[], Any]:
     """What gives a column its value where none was given."""
     default: Any = column.default
     if column.name == "ordinal":
-        return lambda: next_ordinal(db.session.connection(), table.name)
+        return lambda: next_ordinal(db.connection, table.name)
     if default.is_scalar:
         return lambda: default.arg
     return lambda: default.arg(None)

@@ -70,7 +70,7 @@ class DeliveryRow:
 
 def queue_deliveries(db: Db, run_id: str, now: datetime) -> None:
     """Tell all webhooks of the run; inside the transaction that stores it. One short statement when there are none."""
-    webhook_ids = list(db.session.connection().execute(_ACTIVE).scalars())
+    webhook_ids = list(db.connection.execute(_ACTIVE).scalars())
     if not webhook_ids:
         return
     ((_, notice),) = find_notices(db, [run_id])
