@@ -40,7 +40,7 @@ def main() -> None:
         def load_config(self) -> None:
             for name, value in {
                 "bind": f"fd://{listener.fileno()}", "workers": 1, "worker_class": "gthread", "threads": 40,
-                "control_socket_disable": True, "loglevel": "warning",
+                "control_socket_disable": True, "loglevel": "warning", "keepalive": 60,
             }.items():  # fmt: skip
                 self.cfg.set(name, value)
 

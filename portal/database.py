@@ -107,11 +107,14 @@ class Db:
     @contextlib.contextmanager
     def _transaction(self, connection: Connection | None) -> Iterator[None]:
         self.session.write_through(connection)
-        self._begin()
+        # On SQLite the transaction has begun, and the session joins it when it is first used, if it is.
+        self._connection = connection or self._begin()
         self._depth, self._after = 1, []
         try:
             yield
-            self.session.commit()
+            self.session.flush()
+            if self.session.in_transaction():
+                self.session.commit()
             self.session.expunge_all()  # what is read next is read from the database, not remembered
         except BaseException:
             with contextlib.suppress(DBAPIError):  # SQLite may have rolled back by itself
@@ -122,9 +125,9 @@ class Db:
             self._connection = None
             self.session.write_through(None)
 
-    def _begin(self) -> None:
+    def _begin(self) -> Connection:
         try:
-            self._connection = self.session.connection(execution_options={WRITE: True})
+            return self.session.connection(execution_options={WRITE: True})
         except OperationalError as error:
             self.session.rollback()
             raise (StorageFull if _is_disk_full(error) else Busy) from error

@@ -1,9 +1,9 @@
 """Writers on SQLite take turns, and share what is slow: the flush to disk.
 
 SQLite lets one writer in at a time, and its busy-wait makes the others wait for up to 180 ms; so the writers of this
-process queue here. Each turn is a savepoint inside one transaction. Who finishes while others wait leaves the
-transaction open for them; the last one commits it for all, and only then are they told that their work is stored. Eight
-uploaders so cost one flush and not eight, and ``synchronous=FULL`` about what NORMAL costs.
+process queue here. Each turn is a savepoint inside one transaction (the first needs none). Who finishes while others
+wait leaves the transaction open for them; the last one commits it for all, and only then are they told that their work
+is stored. Eight uploaders so cost one flush and not eight, and ``synchronous=FULL`` about what NORMAL costs.
 
 The invariant: a transaction is left open only while somebody waits for a turn, who will end it.
 """
@@ -75,7 +75,7 @@ class WriteGroups:
 
     @contextmanager
     def turn(self) -> Iterator[Connection]:
-        """A connection inside a transaction, for a session that makes a savepoint of its own in it.
+        """A connection inside a transaction, with a savepoint of its own.
 
         Returns when what was done is on disk. Raises `Busy` when another process holds the database; and what the
         commit raises.
@@ -83,9 +83,16 @@ class WriteGroups:
         self._take()
         try:
             group = self._open()
+            # The first has nobody's work to spare: when it fails, all is rolled back.
+            savepoint = group.connection.begin_nested() if group.size else None
             try:
                 yield group.connection
+                if savepoint is not None:
+                    savepoint.commit()
             except BaseException:
+                if savepoint is not None:
+                    with suppress(Exception):  # SQLite may have rolled all back by itself
+                        savepoint.rollback()
                 with suppress(Exception):  # those who wait are told of it; this one has its own reason
                     self._end_if_last()
                 raise

@@ -2,7 +2,8 @@
 
 The published clients page with whole numbers. A page's cursor is the ordinal of its last row; the row says where the
 list goes on (`portal.services.paging`). A number that came back after a deletion would continue another list, so it is
-not ``max + 1``: PostgreSQL has sequences, SQLite a row in ``counters``.
+not ``max + 1`` alone: PostgreSQL has sequences; on SQLite, which lets one writer in at a time, ``counters`` keeps the
+highest number that was deleted.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from portal.models.base import Base
 # Tables with ordinals; each has its sequence on PostgreSQL.
 COUNTED = ("runs", "units", "parts", "batches", "procedures", "audit_entries")
 
-_NEXT_ON_SQLITE = (
-    "INSERT INTO counters (name, value) VALUES (?, 1) "
-    "ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value"
+_NOTE_DELETED = (
+    "INSERT INTO counters (name, value) VALUES (?, ?) "
+    "ON CONFLICT (name) DO UPDATE SET value = MAX(counters.value, excluded.value)"
 )
 
 
 class Counter(Base):
-    """How many rows of a table were ever made. Used on SQLite, which lets one writer in at a time anyway."""
+    """The highest number of a table that was ever deleted. Used on SQLite."""
 
     __tablename__ = "counters"
 
@@ -32,11 +33,19 @@ class Counter(Base):
     value: Mapped[int] = mapped_column(BigInteger)
 
 
-def next_ordinal(connection: Connection, table: str) -> int:
-    """The next number of the table."""
+def next_ordinal_sql(table: str, dialect: str) -> str:
+    """The next number of one of the tables, as an expression: it costs no statement of its own."""
+    if dialect != "sqlite":
+        return f"nextval('{table}_ordinal')"
+    newest = f"SELECT MAX(ordinal) FROM {table}"  # noqa: S608  (names of our own)
+    deleted = f"SELECT value FROM counters WHERE name = '{table}'"  # noqa: S608
+    return f"(1 + MAX(COALESCE(({newest}), 0), COALESCE(({deleted}), 0)))"
+
+
+def note_deleted(connection: Connection, table: str, ordinal: int) -> None:
+    """Never give this number again; inside the transaction that deletes its row."""
     if connection.dialect.name == "sqlite":
-        return int(connection.exec_driver_sql(_NEXT_ON_SQLITE, (table,)).scalar_one())
-    return int(connection.exec_driver_sql("SELECT nextval(%s)", (f"{table}_ordinal",)).scalar_one())
+        connection.exec_driver_sql(_NOTE_DELETED, (table, ordinal))
 
 
 def ordinal_column() -> Mapped[int]:
@@ -45,4 +54,6 @@ def ordinal_column() -> Mapped[int]:
 
 
 def _of_new_row(context: Any) -> int:
-    return next_ordinal(context.root_connection, context.current_column.table.name)
+    connection: Connection = context.root_connection
+    sql = next_ordinal_sql(context.current_column.table.name, connection.dialect.name)
+    return int(connection.exec_driver_sql(f"SELECT {sql}").scalar_one())

@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
 
 from portal.errors import BadRequest
 from portal.models import DeletedPlace
+from portal.models.ordinal import note_deleted
 from portal.services.upsert import insert_or_ignore
 
 if TYPE_CHECKING:
@@ -88,7 +89,9 @@ class Listing:
         names = list(self.sorts)
         columns = [self.sorts[name] for name in names]
         statement = wanted.with_only_columns(self.ordinal, self.id, *columns).where(self.id.in_(list(ids)))
-        for ordinal, row_id, *values in db.session.execute(statement).all():
+        rows = db.session.execute(statement).all()
+        note_deleted(db.connection, self.kind, max((row[0] for row in rows), default=0))
+        for ordinal, row_id, *values in rows:
             keys = {"id": row_id} | {name: _packed(value) for name, value in zip(names, values, strict=True)}
             insert_or_ignore(db, DeletedPlace, kind=self.kind, ordinal=ordinal, keys=keys, deleted_at=now)
 
