@@ -68,7 +68,7 @@ def shown_aggregation(stored: dict[str, Any]) -> dict[str, Any]:
 
 
 def _stored(validator: ValidatorIn) -> dict[str, Any]:
-    return validator.model_dump(mode="python")
+    return {**vars(validator)}  # its fields hold plain values: a dump would copy what needs no copy
 
 
 def _expression(operator: str | None, expected: Any) -> str:
