@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Column, CursorResult, Dialect, Table
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, Connection, CursorResult, Dialect, Table
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from portal.models.ordinal import next_ordinal_sql
 
@@ -30,13 +31,15 @@ def insert_or_ignore(db: Db, model: type[Base], **values: Any) -> bool:
     """
     by_column = {_column(model, name): value for name, value in values.items()}
     returned = _insert(db, model, [by_column], " ON CONFLICT DO NOTHING", is_asked=True)
-    return returned.first() is not None
+    is_new = returned.fetchone() is not None
+    returned.close()
+    return is_new
 
 
 def insert_all(db: Db, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert many rows at once, all of the same columns. Column names, not attribute names."""
     if rows:
-        _insert(db, model, rows)
+        _insert(db, model, rows).close()
 
 
 def is_unique(db: Db) -> bool:
@@ -58,7 +61,7 @@ def changed(result: object) -> int:
 
 def _insert(
     db: Db, model: type[Base], rows: Sequence[dict[str, Any]], ending: str = "", *, is_asked: bool = False
-) -> CursorResult[Any]:
+) -> DBAPICursor:
     db.session.flush()  # what the session still holds comes first: a row may refer to it
     table = cast("Table", model.__table__)
     insert = _statement(table, tuple(rows[0]), db.connection.dialect)
@@ -72,7 +75,24 @@ def _insert(
         for values, process in zip(columns, insert.processors, strict=True)
     ]
     parameters = list(zip(*columns, strict=True))
-    return db.connection.exec_driver_sql(insert.sql + ending, parameters[0] if len(parameters) == 1 else parameters)
+    return _send(db.connection, insert.sql + ending, parameters)
+
+
+def _send(connection: Connection, sql: str, parameters: list[tuple[Any, ...]]) -> DBAPICursor:
+    """To the driver, past SQLAlchemy's machinery, whose errors are raised all the same."""
+    cursor = connection.connection.cursor()
+    try:
+        if len(parameters) == 1:
+            cursor.execute(sql, parameters[0])
+        else:
+            cursor.executemany(sql, parameters)
+    except Exception as error:
+        cursor.close()
+        dbapi_error = connection.dialect.loaded_dbapi.Error
+        if not isinstance(error, dbapi_error):
+            raise
+        raise DBAPIError.instance(sql, parameters, error, dbapi_error, dialect=connection.dialect) from error
+    return cursor
 
 
 @dataclass(frozen=True)
