@@ -136,8 +136,13 @@ class Uploader:
 
     def get(self, path: str) -> bytes:
         """The answer to a read; must be 200."""
-        self._connection.request("GET", path, headers=self._headers)
-        answer = self._connection.getresponse()
+        try:
+            self._connection.request("GET", path, headers=self._headers)
+            answer = self._connection.getresponse()
+        except (http.client.RemoteDisconnected, BrokenPipeError):  # idle for too long: the portal has hung up
+            self._connection.close()
+            self._connection.request("GET", path, headers=self._headers)
+            answer = self._connection.getresponse()
         found = answer.read()
         assert answer.status == 200, found
         return found

@@ -103,7 +103,7 @@ def create_key(email: str | None, station: str | None, name: str, data_dir: Path
     """Make an API key and print it. It cannot be shown again."""
     if (email is None) == (station is None):
         raise Refusal("say whose key it is: either --user EMAIL or --station NAME", exit_code=2)
-    with _open(data_dir) as db:
+    with _open(data_dir, is_new_ok=False) as db:
         if station is not None:
             made = api_keys.create_station_key(db, SYSTEM, stations.require_station(db, station).id, name)
         else:
@@ -138,7 +138,7 @@ def create_station(name: str, procedure_ids: tuple[str, ...], if_missing: bool, 
 @data_dir_option
 def link_procedure(name: str, procedure_id: str, data_dir: Path | None) -> None:
     """Let the station of that name run a procedure."""
-    with _open(data_dir) as db:
+    with _open(data_dir, is_new_ok=False) as db:
         procedures.link_procedure(db, SYSTEM, stations.require_station(db, name).id, procedure_id)
 
 
@@ -170,7 +170,7 @@ def token() -> None:
 @data_dir_option
 def create_token(station: str, data_dir: Path | None) -> None:
     """Make a setup token and print it. It works once, for an hour; older ones of the station stop working."""
-    with _open(data_dir) as db:
+    with _open(data_dir, is_new_ok=False) as db:
         made = setup_tokens.issue_setup_token(db, SYSTEM, stations.require_station(db, station).id)
     click.echo(made.token)
 
@@ -183,9 +183,14 @@ def _settings(data_dir: Path | None, **given: Any) -> Settings:
 
 
 @contextmanager
-def _open(data_dir: Path | None) -> Iterator[Db]:
-    """The database of this data directory, at this version; refusals of services end the command with one line."""
+def _open(data_dir: Path | None, *, is_new_ok: bool = True) -> Iterator[Db]:
+    """The database of this data directory, at this version; refusals of services end the command with one line.
+
+    is_new_ok: whether a portal that does not exist yet may be begun, by a command that needs nothing to be there.
+    """
     settings = _settings(data_dir)
+    if not is_new_ok and not migrations.is_begun(settings):
+        raise Refusal(f"there is no portal in {settings.data_dir}: choose its data with --data-dir")
     try:
         migrations.upgrade(settings)
         database = Database(Flask("portal"), settings)

@@ -49,6 +49,12 @@ def current(settings: Settings) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def is_begun(settings: Settings) -> bool:
+    """Whether there is a portal's database already. Asking makes none."""
+    is_file_missing = not settings.database_url and not (settings.data_dir / "portal.db").exists()
+    return not is_file_missing and current(settings) is not None
+
+
 def newest() -> str | None:
     """The revision of this version's schema."""
     return ScriptDirectory(str(folder("migrations"))).get_current_head()

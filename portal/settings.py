@@ -91,6 +91,8 @@ def load_settings(**given: Any) -> Settings:
         name = str(first["loc"][0]) if first["loc"] else "settings"
         raise BadSetting(f"{PREFIX}{name.upper()}: {first['msg']}") from None
     _check_database(settings.database_url)
+    # Absolute: Flask-SQLAlchemy takes a relative path to be in a folder of its own.
+    settings = settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not settings.secret_key:

@@ -88,6 +88,8 @@ def test_a_portal_is_set_up_from_nothing_by_commands(command: Portal) -> None:
     ],
 )
 def test_a_refusal_is_one_line_on_stderr(command: Portal, words: tuple[str, ...], stdin: str | None, says: str) -> None:
+    command.say("procedure", "create", "What is there")
+
     result = command.run(*words, stdin=stdin)
 
     assert result.exit_code != 0
@@ -103,3 +105,20 @@ def test_a_folder_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_relative_folder_is_one_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = Portal(Path("data"))
+    here.say("user", "add", "ada@example.com", "--role", "owner")
+
+    assert here.say("key", "create", "--user", "ada@example.com").startswith("smu_")
+    assert (tmp_path / "data" / "portal.db").is_file()
+
+
+@pytest.mark.parametrize("words", [("key", "create", "--user", "a@b.c"), ("token", "create", "--station", "Bench 7")])
+def test_a_command_that_needs_a_portal_begins_none(tmp_path: Path, words: tuple[str, ...]) -> None:
+    result = Portal(tmp_path / "nowhere").run(*words)
+
+    assert "there is no portal in" in result.stderr
+    assert not (tmp_path / "nowhere" / "portal.db").exists()
