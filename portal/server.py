@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 from pathlib import Path
@@ -40,7 +41,7 @@ def serve(settings: Settings) -> None:
     with contextlib.ExitStack() as held:
         if not settings.database_url:
             held.enter_context(_lock(settings.data_dir))
-        listener = _listen(settings.host, settings.port)
+        listener = _listen(settings.host, settings.port, settings.read_timeout_s)
         logs.configure(as_json=settings.log_json)
         migrations.upgrade(settings)
         _check_storage(settings)
@@ -76,12 +77,16 @@ def _check_storage(settings: Settings) -> None:
         raise Refusal(error.message) from error
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, read_timeout_s: int) -> socket.socket:
     """The listening socket; ours and not gunicorn's, which tries five times and then prints a traceback."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections take these over. A request that stands still, of a bench that lost its network or of somebody who
+        # means ill, must not keep its thread: gunicorn has no limit of its own. Sockets lift it for themselves.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", read_timeout_s, 0))
         listener.bind((host, port))
         listener.listen(1024)
     except OSError as error:
@@ -113,6 +118,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
                 "graceful_timeout": 5,
                 "keepalive": 5,
                 "control_socket_disable": True,
+                "secure_scheme_headers": {},  # whom to believe is a setting of ours
                 "limit_request_line": LONGEST_REQUEST_LINE,
                 "loglevel": "warning",
                 "post_worker_init": _begin,

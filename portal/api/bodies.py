@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterable
 from functools import cache
@@ -20,6 +21,9 @@ T = TypeVar("T", bound=BaseModel)
 NDJSON = ("application/x-ndjson", "application/ndjson")
 MOST_LINES = 1000
 MOST_ISSUES = 50  # a wrong list of ten thousand phases is told by its first ones
+# What a number that does not fit must look like; most bodies have none, and are not searched any further.
+_HUGE = re.compile(rb"[eE]\+?\d{3}|\d{300}")
+LONGEST_VALUE = 4000  # of one filter: SQLite has limits of its own, and no value that is stored is longer
 GZIP_ONLY = 16 + zlib.MAX_WBITS  # zlib's way to ask for gzip's header and checksum
 
 
@@ -60,6 +64,8 @@ def read_object(raw: bytes) -> dict[str, Any]:
     _refuse_duplicates(raw, given)
     if b"\\u0000" in raw and _holds_nul(given):
         raise BadRequest("The body holds a NUL character, which cannot be stored.")
+    if _HUGE.search(raw) and _holds_huge(given):
+        raise BadRequest("The body holds a number that is too large for any computer's numbers, such as 1e400.")
     return given
 
 
@@ -92,6 +98,8 @@ def read_query(model: type[T]) -> T:
             continue
         if name not in model.model_fields:
             raise BadRequest(f"There is no filter or option {name[:60]!r} here.", name[:60])
+        if name != "metadata" and any(len(value) > LONGEST_VALUE for value in filled):
+            raise BadRequest(f"{name}: is longer than {LONGEST_VALUE} characters, which nothing here is.", name)
         if any("\0" in value for value in filled):
             raise BadRequest(f"{name}: holds a NUL character, which nothing can hold.", name)
         given[name] = filled if name in lists else filled[-1]
@@ -119,6 +127,8 @@ def _incoming() -> bytes:
         raise
     except Exception as error:  # servers have their own kinds, which share no parent
         raise BadRequest("The body broke off, or its chunks are not HTTP's. Nothing was stored.") from error
+    if request.content_length is not None and len(found) < request.content_length:
+        raise BadRequest("The body broke off. Nothing was stored.")
     most = request.max_content_length
     if request.content_length is None and most is not None and len(found) >= most:
         # Of a body in chunks Werkzeug gives the first bytes up to the limit, and does not say that there are more.
@@ -189,6 +199,21 @@ def _sentence(one: ErrorDetails) -> str:
         return one["msg"]
     where = ".".join(str(part) for part in one["loc"])
     return f"{where}: {one['msg']}" if where else one["msg"]
+
+
+def _holds_huge(value: Any) -> bool:
+    """Whether a number has become infinite, or would."""
+    match value:
+        case float():
+            return math.isinf(value)
+        case int():
+            return abs(value) >= 2**1024
+        case list():
+            return any(map(_holds_huge, value))
+        case dict():
+            return any(map(_holds_huge, value.values()))
+        case _:
+            return False
 
 
 def _holds_nul(value: Any) -> bool:

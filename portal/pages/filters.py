@@ -12,6 +12,7 @@ from portal.errors import BadRequest
 from portal.services.paging import Place
 
 PAGE_SIZE = 50
+LONGEST_VALUE = 1000  # of a filter; nothing that is stored and filtered by is longer
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class ListQuery:
         """
         filters = {}
         for name in names:
-            text = "".join(filter(str.isprintable, request.args.get(name, ""))).strip()
+            text = "".join(filter(str.isprintable, request.args.get(name, "")[:LONGEST_VALUE])).strip()
             if text and text in choices.get(name, (text,)):
                 filters[name] = text
         sort_by = request.args.get("sort_by", "created_at")

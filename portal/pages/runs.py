@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Request, Response, request, url_for
 
 from portal.pages.charts import LineChart, line_chart
+from portal.pages.filters import LONGEST_VALUE
 from portal.pages.hx import render
 from portal.pages.sign_in import signed_in_only
 from portal.services import procedures as procedure_services
@@ -38,7 +39,9 @@ class RunFilters:
     def of(cls, request: Request) -> RunFilters:
         """From the address; blanks and control characters of a scanner are no part of a serial number."""
         names = ("serial", "outcome", "station", "procedure")
-        texts = {name: "".join(filter(str.isprintable, request.args.get(name, ""))).strip() for name in names}
+        texts = {
+            name: "".join(filter(str.isprintable, request.args.get(name, "")[:LONGEST_VALUE])).strip() for name in names
+        }
         return cls(**texts)
 
     @property

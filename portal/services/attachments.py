@@ -15,7 +15,7 @@ from portal.errors import BadRequest, Conflict, NotFound
 from portal.models import Attachment, Phase, Revision, Run, Station, Unit
 from portal.models.attachment import OWNERS
 from portal.models.base import new_id
-from portal.services import audit, content_types
+from portal.services import audit, content_types, edits
 from portal.services.actors import Actor, Permission, require
 from portal.services.names import is_id
 from portal.services.run_details import find_run
@@ -65,6 +65,7 @@ def create_attachment(db: Db, actor: Actor, run_id: str, name: str, phase: str |
         run = _own_run(db, actor, run_id)
         made = _announced(actor, file_name)
         made.run_id, made.phase_id = run.id, _phase_id(db, run, phase)
+        edits.touch(run)
         db.session.add(made)
         audit.record(db, actor, "attachment:created", made, run_id=run.id, name=file_name)
     return made
@@ -98,7 +99,9 @@ def link_uploads(db: Db, actor: Actor, upload_ids: Sequence[str], owner: Run | U
         linked_to = {name: getattr(upload, name) for name in OWNERS if getattr(upload, name) is not None}
         if linked_to not in ({}, {column: owner.id}):
             raise Conflict("This file is already attached to something else: upload it again.", "attachments")
-        setattr(upload, column, owner.id)
+        if not linked_to:
+            setattr(upload, column, owner.id)
+            edits.touch(owner)
     db.session.flush()
 
 

@@ -5,14 +5,13 @@ Source: contract/v2-api.md §1.11.
 
 from __future__ import annotations
 
-import json
 import operator
 import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError, from_json
 from sqlalchemy import ColumnElement, Double, Text, and_, case, cast, func, or_
 
 from portal.errors import BadRequest, Issue
@@ -20,7 +19,7 @@ from portal.errors import BadRequest, Issue
 if TYPE_CHECKING:
     from portal.database import Db
 
-MOST_KEYS, LONGEST_TEXT, MOST_FILTERS = 50, 50_000, 5
+MOST_KEYS, LONGEST_TEXT, MOST_FILTERS, MOST_VALUES = 50, 50_000, 5, 200
 _KEY = re.compile(r"[A-Za-z0-9_.:+-]{1,40}")
 
 
@@ -73,7 +72,7 @@ class Condition(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    in_: list[str | float | bool] | None = None
+    in_: list[str | float | bool] | None = Field(None, max_length=MOST_VALUES)
     contains: str | None = None
     eq: bool | float | str | None = None
     gte: float | None = None
@@ -90,7 +89,7 @@ def read_filter(text: str | None) -> dict[str, Condition]:
     if not text:
         return {}
     try:
-        given = _FILTER.validate_python(json.loads(text, parse_constant=_not_a_number))
+        given = _FILTER.validate_python(from_json(text, allow_inf_nan=False))
         found = {
             key: Condition.model_validate({"in_" if name == "in" else name: value for name, value in one.items()})
             for key, one in given.items()
@@ -100,7 +99,9 @@ def read_filter(text: str | None) -> dict[str, Condition]:
         raise BadRequest([Issue(f"The metadata filter cannot be read: {what}.", ("metadata",))]) from error
     if len(found) > MOST_FILTERS:
         raise BadRequest(f"The metadata filter has {len(found)} keys: at most {MOST_FILTERS} are possible.", "metadata")
-    for key in found:
+    for key, condition in found.items():
+        if not condition.model_fields_set:
+            raise BadRequest(f"The metadata filter says nothing of {key[:60]!r}: name what it must be.", "metadata")
         if not _KEY.fullmatch(key):
             raise BadRequest(f"The metadata filter's key {key[:60]!r} cannot be one of metadata.", "metadata")
     return found
@@ -157,7 +158,3 @@ def _parts(db: Db, column: Any, key: str) -> tuple[ColumnElement[str], ColumnEle
     kind = func.json_typeof(column.op("->")(key))
     # A CASE, because PostgreSQL may cast before it has looked at the kind.
     return kind, text_, case((kind == "number", cast(text_, Double)), else_=None)
-
-
-def _not_a_number(token: str) -> Any:
-    raise ValueError(f"{token} is not JSON")

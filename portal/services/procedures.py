@@ -152,6 +152,7 @@ def link_procedure(db: Db, actor: Actor, station_id: str, procedure_id: str) -> 
         procedure = get_procedure(db, actor, procedure_id)
         now = datetime.now(UTC)
         if insert_or_ignore(db, StationProcedure, station_id=station.id, procedure_id=procedure.id, linked_at=now):
+            edits.touch(station)
             audit.record(db, actor, "procedure:linked", station, procedure=procedure.name, procedure_id=procedure.id)
             db.announce(ProceduresLinked(station.id))
 
@@ -166,6 +167,7 @@ def unlink_procedure(db: Db, actor: Actor, station_id: str, procedure_id: str) -
             StationProcedure.station_id == station.id, StationProcedure.procedure_id == procedure.id
         )
         if changed(db.session.execute(link)):
+            edits.touch(station)
             audit.record(db, actor, "procedure:unlinked", station, procedure=procedure.name, procedure_id=procedure.id)
             db.announce(ProceduresLinked(station.id))
 

@@ -62,6 +62,7 @@ def create_revision(
         if not insert_revision(db, actor, part.id, number, now or datetime.now(UTC), metadata):
             raise Conflict(f"There already exists a revision {number} of the part {part.number}.", "number")
         made = _get(db, part, number)
+        edits.touch(part)
         audit.record(db, actor, "revision:created", made, part_number=part.number, number=made.number)
     return made
 
@@ -108,6 +109,7 @@ def update_revision(
         if changes.image_id is not None:
             _set_image(db, actor, revision, changes.image_id)
         edits.touch(revision)
+        edits.touch(part)
         audit.record(db, actor, "revision:changed", revision, part_number=part.number, number=revision.number)
     return revision
 
@@ -119,6 +121,7 @@ def delete_revision(db: Db, actor: Actor, part_number: str, number: str) -> str:
         part = find_part(db, part_number)
         revision = _get(db, part, number)
         audit.record(db, actor, "revision:deleted", revision, part_number=part.number, number=revision.number)
+        edits.touch(part)
         remove_revisions(db, actor, [revision], f"The revision {revision.number} of the part {part.number}")
     return revision.id
 

@@ -63,6 +63,7 @@ def add_child(db: Db, actor: Actor, serial_number: str, child_serial_number: str
         if child.parent_id != parent.id:
             child.parent_id = parent.id
             edits.touch(child)
+            edits.touch(parent)
             audit.record(db, actor, "unit:built_in", child, serial_number=child.serial_number, into=serial_number)
     return child
 
@@ -71,7 +72,7 @@ def remove_child(db: Db, actor: Actor, serial_number: str, child_serial_number: 
     """Take the child out of the unit. The child. Raises `NotFound`; `BadRequest` for no child of it; `Forbidden`."""
     require(actor, Permission.RECORD)
     with db.write():
-        parent = find_unit(db, serial_number)
+        parent = find_unit(db, serial_number, to_change=True)
         child = find_unit(db, child_serial_number, to_change=True)
         if child.parent_id != parent.id:
             raise BadRequest(
@@ -79,6 +80,7 @@ def remove_child(db: Db, actor: Actor, serial_number: str, child_serial_number: 
             )
         child.parent_id = None
         edits.touch(child)
+        edits.touch(parent)
         audit.record(db, actor, "unit:taken_out", child, serial_number=child.serial_number, of=serial_number)
     return child
 
@@ -104,6 +106,8 @@ def take_sub_units(db: Db, run_id: str, unit: Unit, serial_numbers: list[str]) -
             raise _inside_itself(one, "sub_units")
         if one.parent_id != unit.id:
             one.parent_id = unit.id
+            edits.touch(one)
+            edits.touch(unit)
             db.session.add(RunSubUnit(run_id=run_id, unit_id=one.id))
     db.session.flush()
 

@@ -150,6 +150,7 @@ def detach_from_unit(db: Db, actor: Actor, serial_number: str, attachment_ids: S
         own = set(db.session.scalars(select(Attachment.id).where(Attachment.unit_id == unit.id)))
         if not own.issuperset(one.lower() for one in attachment_ids):
             raise NotFound("attachment of this unit")
+        edits.touch(unit)
         return delete_attachments(db, actor, attachment_ids)
 
 

@@ -8,6 +8,8 @@ mistake.
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -207,4 +209,17 @@ def _is_this_portal(settings: Settings, parts: SplitResult) -> bool:
         public = urlsplit(settings.public_url)
         if place == (public.hostname, public.port or _PORTS.get(public.scheme, 80)):
             return True
-    return settings.port != 0 and place[1] == settings.port and parts.hostname in {*_HERE, settings.host}
+    return settings.port != 0 and place[1] == settings.port and _is_here(settings, parts.hostname or "")
+
+
+def _is_here(settings: Settings, host: str) -> bool:
+    """Whether the host is this machine, in any of the ways to write its own addresses."""
+    host = host.rstrip(".")
+    if host in {*_HERE, settings.host}:
+        return True
+    try:
+        address = ipaddress.ip_address(socket.inet_aton(host) if ":" not in host else host)
+    except (OSError, ValueError):
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_unspecified)

@@ -412,3 +412,30 @@ def test_to_remove_units_takes_serial_numbers(api: Api) -> None:
     for query in ("", "?serial_numbers="):
         answer = api.call("dev", "DELETE", f"/api/v2/units{query}")
         assert (answer.status_code, answer.json()["issues"][0]["path"]) == (400, ["serial_numbers"])
+
+
+def test_a_change_of_what_belongs_to_it_is_a_change_of_the_unit(api: Api, fresh: Fresh) -> None:
+    serial, child, part = fresh("SN"), fresh("SN"), fresh("PN")
+    for one in (serial, child):
+        made = api.call(
+            "dev", "POST", "/api/v2/units", json={"serial_number": one, "part_number": part, "revision_number": "A"}
+        )
+        assert made.status_code == 200, made.text
+
+    def tag(path: str) -> str:
+        return str(api.call("dev", "GET", path).headers["ETag"])
+
+    for method, path, body, shown in (
+        ("PUT", f"/api/v2/units/{serial}/children", {"child_serial_number": child}, f"/api/v2/units/{serial}"),
+        ("POST", f"/api/v2/units/{serial}/attachments", {"name": "a.txt"}, f"/api/v2/units/{serial}"),
+        ("POST", f"/api/v2/parts/{part}/revisions", {"number": "B"}, f"/api/v2/parts/{part}"),
+        (
+            "PUT",
+            f"/api/v2/stations/{api.cast.station.id}/procedures/{api.cast.other_procedure.id}",
+            None,
+            f"/api/v2/stations/{api.cast.station.id}",
+        ),
+    ):
+        before = tag(shown)
+        assert api.call("dev", method, path, json=body).status_code == 200
+        assert tag(shown) != before, path
