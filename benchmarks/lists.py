@@ -1,7 +1,7 @@
-"""Lists stay flat: a page of runs, by each single filter, and by the orders that have an index, in a portal with 1 000 runs and one with 1 000 000.
+"""Lists stay flat: a page of runs, by each single filter, with 1 000 runs and with 1 000 000.
 
-Page 1 of both is compared, and page 1000 of the large one with page 10 of the small. `STATIONMASTER_BENCH_RUNS` chooses
-the size of the large one.
+The orders that have an index are measured too. Page 1 of both is compared, and page 1000 of the large one with page 10
+of the small. `STATIONMASTER_BENCH_RUNS` chooses the size of the large one.
 """
 
 from __future__ import annotations
