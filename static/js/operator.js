@@ -59,9 +59,9 @@ function settle() {
   for (const line of document.querySelectorAll(".op-answered")) line.hidden = answered.has(line.dataset.request);
   const log = document.getElementById("op-log-lines");
   while (log && log.children.length > 200) log.firstElementChild.remove();
-  if (log && !log.matches(":hover, :focus")) log.scrollTop = log.scrollHeight;
+  if (log && !log.matches(":hover, :focus")) showEnd(log);
   const phases = document.getElementById("op-phases");
-  if (phases && !phases.matches(":hover, :focus")) phases.scrollTop = phases.scrollHeight;
+  if (phases && !phases.matches(":hover, :focus")) showEnd(phases);
   const centre = document.getElementById("op-centre");
   const now = `${centre?.dataset.screen} ${centre?.querySelector("form[data-draft]")?.dataset.draft ?? ""}`;
   if (now === shown) return;
@@ -71,6 +71,19 @@ function settle() {
   const target = centre.querySelector("[autofocus]");
   target?.focus();
   target?.select?.();
+}
+// The end of the list, with a whole line at its beginning.
+function showEnd(list) {
+  const room = parseFloat(getComputedStyle(list).paddingBlockEnd);
+  const hidden = Math.max(0, list.scrollHeight - room - list.clientHeight);
+  const top = list.getBoundingClientRect().top - list.scrollTop;
+  let begin = list.scrollHeight;
+  for (const line of [...list.querySelectorAll(".op-phase-row, .op-measurement, .op-log-line")].reverse()) {
+    const start = line.getBoundingClientRect().top - top;
+    if (start < hidden) break;
+    begin = start;
+  }
+  list.scrollTop = begin;
 }
 document.addEventListener("htmx:after:swap", settle);
 settle();
@@ -151,10 +164,27 @@ page.addEventListener("keydown", (event) => {
 
 function tell(words) {
   const notice = document.getElementById("op-notice");
-  if (!notice) return;
-  notice.className = "op-refusal";
+  notice.className = "op-notice op-refusal";
   notice.textContent = words;
 }
+
+// What was told stays until it is dismissed, another command is taken, or it has stood long enough; not while it is read
+// with the pointer or the focus on it.
+const TOLD_FOR_MS = 10_000;
+const told = document.querySelector(".op-told");
+let toldTimer;
+function hush() {
+  document.getElementById("op-notice").replaceChildren();
+}
+function hushLater() {
+  clearTimeout(toldTimer);
+  toldTimer = setTimeout(() => (told.matches(":hover, :focus-within") ? hushLater() : hush()), TOLD_FOR_MS);
+}
+new MutationObserver(hushLater).observe(told, { childList: true, subtree: true, characterData: true });
+told.querySelector("[data-dismiss]").addEventListener("click", hush);
+document.addEventListener("htmx:after:request", (event) => {
+  if (event.target.closest?.("form.op-command") && event.detail?.ctx?.response?.status === 204) hush();
+});
 
 // A command that did not reach the portal must not look as if it had.
 document.addEventListener("htmx:error", (event) => {
