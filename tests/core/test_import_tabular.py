@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from pydantic.alias_generators import to_snake
 
 from portal.database import Db
 from portal.errors import BadRequest, Forbidden, NotFound
@@ -221,6 +222,43 @@ def test_values_are_numbers_where_they_look_like_it(text: str, found: object) ->
 def test_a_mapping_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Mapping.model_validate({"fields": FIELDS, "measurements": {"layout": "none"}} | wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"measurements": {"columns": [{"column": "5 V", "lowerlimit": 4.75}]}}, "'lowerlimit'.*lowerLimit"),
+        ({"measurements": {"columns": [{"column": "5 V", "lowerLimit": 4.75, "lower_limit": 4}]}}, "both spellings"),
+        ({"measurements": {"nameColumn": "a", "valueColumn": "b", "lowColumn": "c"}}, "'lowColumn'.*lowerColumn"),
+        ({"measurements": {"colums": []}}, "'colums'"),
+        ({"fields": FIELDS | {"serialnumber": {"column": "SN"}}}, "'serialnumber'"),
+        ({"fields": FIELDS | {"outcome": {"column": "Result", "value_mapping": {}}}}, "'value_mapping'.*valueMap"),
+        ({"phases": {"nameColumn": "Phase", "ended": "End"}}, "'ended'"),
+        ({"metadata": [{"key": "a", "value": "b", "unit": "V"}]}, "'unit'"),
+        ({"unitmetadata": []}, "'unitmetadata'.*unitMetadata"),
+    ],
+)
+def test_a_key_that_does_not_exist_is_refused_and_named(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Mapping.model_validate({"fields": FIELDS, "measurements": {"layout": "none"}} | wrong)
+
+
+def test_both_spellings_of_a_key_mean_the_same() -> None:
+    def snake(value: Any) -> Any:
+        if isinstance(value, list):
+            return [snake(one) for one in value]
+        if isinstance(value, dict):
+            return {to_snake(key): snake(one) for key, one in value.items()}
+        return value
+
+    whole = {
+        "phases": {"nameColumn": "Phase", "valueMap": {"yes": "PASS"}},
+        "unitMetadata": [{"key": "a", "value": "b"}],
+    }
+    wide = {"columns": [{"column": "5 V", "lowerLimit": 4.75, "upperLimit": 5.25}]}
+    for measurements in (wide, LONG_COLUMNS, {key: LONG_COLUMNS[key] for key in ("nameColumn", "valueColumn")}):
+        given = {"fields": FIELDS, "measurements": measurements, **whole}
+        assert Mapping.model_validate(snake(given)) == Mapping.model_validate(given)
 
 
 def test_the_layout_follows_from_its_columns_where_it_is_not_said() -> None:
