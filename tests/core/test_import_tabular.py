@@ -180,6 +180,32 @@ def test_a_bad_limit_and_a_contradiction_name_their_rows() -> None:
         runs(LONG.replace("rails;3.3 V", "radio;3.3 V"), phase_as_part)
 
 
+@pytest.mark.parametrize("text", ["high", "true", "5 V", "5,01"])
+def test_what_has_limits_is_a_number_or_refused(db: Db, cast: Cast, text: str) -> None:
+    wide = mapping({"columns": [{"column": "5 V", "lowerLimit": 4.75}]})
+    long = LONG.replace(";5,01;V;4,75", f";{text.replace(',', '.')} ?;V;4,75")
+    wide_id = uploaded(db, cast.dev, WIDE.replace("5.01", f'"{text}"').encode())
+    long_id = uploaded(db, cast.dev, long.encode())
+
+    with pytest.raises(BadRequest, match=f"Row 2, column '5 V': '{text}' is no number, and has limits"):
+        import_table(db, cast.dev, wide_id, cast.procedure.id, wide)
+    with pytest.raises(BadRequest, match=r"Row 2, column 'Value': '.*' is no number, and has limits"):
+        import_table(db, cast.dev, long_id, cast.procedure.id, mapping(LONG_COLUMNS))
+
+    assert db.session.query(Run).count() == 0
+
+
+@pytest.mark.parametrize(("text", "value", "outcome"), [("005", 5, "PASS"), ("nan", None, "UNSET")])
+def test_numbers_with_leading_zeros_have_limits_and_what_could_not_be_measured_has_no_value(
+    text: str, value: float | None, outcome: str
+) -> None:
+    wide = mapping({"columns": [{"column": "5 V", "lowerLimit": 4.75}]})
+
+    found = runs(WIDE.replace("5.01", text), wide)[0].phases[0].measurements[0]
+
+    assert (found.measured_value, found.outcome) == (value, outcome)
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
