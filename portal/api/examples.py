@@ -120,8 +120,27 @@ NUMBERS: dict[str, str] = {
     "part": "PCBA-100", "parts": "PCBA-100", "revision": "C", "revisions": "C", "batch": "B-2026-47",
     "batches": "B-2026-47",
 }  # fmt: skip
-# Bodies that are better told than made: what belongs together in a run.
+# Bodies that are better told than made: what belongs together in a run, and in the mapping of a table.
 BODIES: dict[str, Json] = {
+    "imports.tabular": {
+        "upload_id": "",
+        "procedure_id": "",
+        "mapping": {
+            "fields": {
+                "serial_number": {"column": "Serial"},
+                "outcome": {"column": "Result", "valueMap": {"good": "PASS", "bad": "FAIL"}},
+                "started_at": {"column": "Start"},
+                "ended_at": {"column": "End"},
+                "part_number": {"value": "PCBA-100"},
+            },
+            "measurements": {
+                "layout": "wide",
+                "columns": [
+                    {"column": "5 V", "name": "rail_5v", "units": "V", "lowerLimit": 4.75, "upperLimit": 5.25},
+                ],
+            },
+        },
+    },
     "runs.create": {
         "procedure_id": "",
         "procedure_version": "2.3.1",
@@ -179,7 +198,7 @@ def example_of(schema: Json, components: Json, of: str, *, name: str | None = No
     """
     if body_of in BODIES:
         told = dict(BODIES[body_of])
-        return told | ({"procedure_id": example_id("procedure")} if "procedure_id" in told else {})
+        return told | {name: example_id(name.removesuffix("_id")) for name in told if name.endswith("_id")}
     return _Maker(components, is_body=body_of is not None).value(schema, name or of, of, 0)
 
 

@@ -8,9 +8,11 @@ trying on it everything that waits.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
@@ -25,6 +27,7 @@ from portal.services.webhook_secrets import SIGNATURE_HEADER, SecretLost, signat
 from stationmaster import __version__
 
 LIMIT_S = 10.0  # for the whole of one try, from the name's look-up to the answer's first line
+NO_ANSWER = f"No answer within {LIMIT_S:.0f} s."
 PAUSE = timedelta(seconds=10)  # after a failure, for the whole webhook
 MOST_AT_ONCE = 8
 LONGEST_SLEEP_S = 60.0
@@ -131,7 +134,7 @@ class Deliveries:
         try:
             secret = unseal(self._database.settings.secret_key, claimed.secret_sealed)
         except SecretLost:
-            return None, "its secret cannot be read: the portal's secret key was changed; make a new webhook"
+            return None, "Its secret cannot be read: the portal's secret key was changed. Make a new webhook."
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"stationmaster/{__version__}",
@@ -142,12 +145,15 @@ class Deliveries:
         try:
             status = asyncio.run(asyncio.wait_for(_post(claimed.url, claimed.body, headers, self._tls), LIMIT_S))
         except TimeoutError:
-            return None, f"no answer within {LIMIT_S:.0f} s"
+            return None, NO_ANSWER
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            return None, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            log.info("delivery_broke", delivery_id=claimed.id, what=f"{type(error).__name__}: {error}")
+            return None, why_not_sent(error)
         if 200 <= status < 300:
             return status, None
-        return status, f"answered {status}" + (", a redirect, which is not followed" if 300 <= status < 400 else "")
+        return status, f"It answered {status}" + (
+            ", a redirect, which is not followed." if 300 <= status < 400 else "."
+        )
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -159,6 +165,38 @@ class Deliveries:
             self._prune_at = now + PRUNE_EVERY_S
             with self._database.open() as db:
                 queue.prune_deliveries(db, datetime.now(UTC))
+
+
+def why_not_sent(error: BaseException) -> str:
+    """Why there was no answer, in a sentence of ours. What the libraries say is in the log."""
+    for one in _causes(error):
+        match one:
+            case ssl.SSLCertVerificationError():
+                return "Its certificate is not trusted."
+            case ssl.SSLError():
+                return "No encrypted connection came about: the address may be one for http."
+            case socket.gaierror():
+                return "The host's name is not known."
+            case ConnectionRefusedError():
+                return "Nobody answers at this address."
+            case TimeoutError() | httpx.TimeoutException():
+                return NO_ANSWER
+            case httpx.RemoteProtocolError() | ConnectionResetError() | BrokenPipeError():
+                return "The connection was closed without an answer, or with one that is not HTTP."
+    if isinstance(error, httpx.ConnectError):
+        return "This address cannot be reached."
+    return "The message could not be sent."
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """What led to the error, the first cause first."""
+    inner = error.__cause__ or error.__context__
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _causes(one)
+    if inner is not None:
+        yield from _causes(inner)
+    yield error
 
 
 async def _post(url: str, body: bytes, headers: dict[str, str], tls: ssl.SSLContext) -> int:

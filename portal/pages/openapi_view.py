@@ -7,7 +7,7 @@ import pprint
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -206,7 +206,7 @@ class OperationView:
         if "items" in schema:
             return self._tree(schema["items"], depth, above)
         choices: list[Json] = schema.get("anyOf") or schema.get("oneOf") or []
-        found = [tree for choice in choices for tree in self._tree(choice, depth, above)]
+        found = _alternatives([tree for choice in choices if (tree := self._tree(choice, depth, above))])
         for one, inner in schema.get("properties", {}).items():
             whole = self._resolved(inner)
             found.append(
@@ -255,6 +255,13 @@ def operations_of(document: Json, server: str) -> dict[str, OperationView]:
     ]
     tags = [one["name"] for one in document["tags"]]
     return {one.name: one for one in sorted(views, key=lambda view: tags.index(view.tag))}
+
+
+def _alternatives(trees: list[tuple[FieldView, ...]]) -> list[FieldView]:
+    """The fields of objects of which one is given: required is only what all of them require."""
+    required = [{one.name for one in tree if one.is_required} for tree in trees]
+    in_all = set.intersection(*required) if required else set()
+    return [replace(one, is_required=one.name in in_all) for tree in trees for one in tree]
 
 
 def _choices(schema: Json) -> tuple[str, ...]:

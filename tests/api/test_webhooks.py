@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hmac
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
+from portal.live.deliveries import why_not_sent
 from tests.cast import record
 from tests.core.conftest import Api
 from tests.receiver import Message, Receiver
@@ -136,7 +140,7 @@ def test_a_test_is_sent_and_sent_again(sending: Api, make: Callable[[str], dict[
     assert {one.body["id"] for one in receiver.came} == {delivery_id}
 
 
-@pytest.mark.parametrize(("status", "words"), [(500, "answered 500"), (302, "a redirect, which is not followed")])
+@pytest.mark.parametrize(("status", "words"), [(500, "It answered 500."), (302, "a redirect, which is not followed")])
 def test_what_was_not_taken_is_in_the_log_and_tried_again(
     sending: Api, make: Callable[[str], dict[str, Any]], status: int, words: str
 ) -> None:
@@ -160,7 +164,39 @@ def test_nobody_there_is_said_in_the_log(sending: Api, make: Callable[[str], dic
     store(sending)
 
     (entry,) = eventually(lambda: [one for one in log(sending, made["id"]) if one["error"]])
-    assert "ConnectError" in entry["error"]
+    assert entry["error"] == "Nobody answers at this address."
+
+
+def test_what_speaks_no_tls_is_said_in_the_log(sending: Api, make: Callable[[str], dict[str, Any]]) -> None:
+    with Receiver() as plain:
+        made = make(plain.url.replace("http:", "https:"))
+
+        store(sending)
+
+        (entry,) = eventually(lambda: [one for one in log(sending, made["id"]) if one["error"]])
+    assert entry["error"] == "No encrypted connection came about: the address may be one for http."
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "The host's name is not known."),
+        (ssl.SSLCertVerificationError(1, "certificate verify failed"), "Its certificate is not trusted."),
+        (OSError(113, "No route to host"), "This address cannot be reached."),
+        (
+            ExceptionGroup("all failed", [OSError(101, "x"), ConnectionRefusedError()]),
+            "Nobody answers at this address.",
+        ),
+        (TimeoutError(), "No answer within 10 s."),
+    ],
+)
+def test_the_reason_is_a_sentence_of_ours(cause: Exception, words: str) -> None:
+    error = httpx.ConnectError("All connection attempts failed")
+    error.__cause__ = cause
+
+    assert why_not_sent(error) == words
+    assert why_not_sent(httpx.RemoteProtocolError("x")).startswith("The connection was closed without an answer")
+    assert why_not_sent(httpx.InvalidURL("x")) == "The message could not be sent."
 
 
 def test_one_that_hangs_holds_up_no_other_and_is_given_up(sending: Api, make: Callable[[str], dict[str, Any]]) -> None:
@@ -179,7 +215,7 @@ def test_one_that_hangs_holds_up_no_other_and_is_given_up(sending: Api, make: Ca
         eventually(lambda: other.run_ids() == run_ids)  # in their order
         assert [one["error"] for one in log(sending, stuck["id"])] == [None] * 3  # still hanging
         (entry,) = eventually(lambda: [one for one in log(sending, stuck["id"]) if one["error"]], within_s=20)
-        assert entry["error"] == "no answer within 10 s"
+        assert entry["error"] == "No answer within 10 s."
         go_on.set()
     assert len(hanging.came) == 1  # the others are left for later
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from pydantic.alias_generators import to_snake
 
 from portal.database import Db
 from portal.errors import BadRequest, Forbidden, NotFound
@@ -179,6 +180,32 @@ def test_a_bad_limit_and_a_contradiction_name_their_rows() -> None:
         runs(LONG.replace("rails;3.3 V", "radio;3.3 V"), phase_as_part)
 
 
+@pytest.mark.parametrize("text", ["high", "true", "5 V", "5,01"])
+def test_what_has_limits_is_a_number_or_refused(db: Db, cast: Cast, text: str) -> None:
+    wide = mapping({"columns": [{"column": "5 V", "lowerLimit": 4.75}]})
+    long = LONG.replace(";5,01;V;4,75", f";{text.replace(',', '.')} ?;V;4,75")
+    wide_id = uploaded(db, cast.dev, WIDE.replace("5.01", f'"{text}"').encode())
+    long_id = uploaded(db, cast.dev, long.encode())
+
+    with pytest.raises(BadRequest, match=f"Row 2, column '5 V': '{text}' is no number, and has limits"):
+        import_table(db, cast.dev, wide_id, cast.procedure.id, wide)
+    with pytest.raises(BadRequest, match=r"Row 2, column 'Value': '.*' is no number, and has limits"):
+        import_table(db, cast.dev, long_id, cast.procedure.id, mapping(LONG_COLUMNS))
+
+    assert db.session.query(Run).count() == 0
+
+
+@pytest.mark.parametrize(("text", "value", "outcome"), [("005", 5, "PASS"), ("nan", None, "UNSET")])
+def test_numbers_with_leading_zeros_have_limits_and_what_could_not_be_measured_has_no_value(
+    text: str, value: float | None, outcome: str
+) -> None:
+    wide = mapping({"columns": [{"column": "5 V", "lowerLimit": 4.75}]})
+
+    found = runs(WIDE.replace("5.01", text), wide)[0].phases[0].measurements[0]
+
+    assert (found.measured_value, found.outcome) == (value, outcome)
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -221,6 +248,43 @@ def test_values_are_numbers_where_they_look_like_it(text: str, found: object) ->
 def test_a_mapping_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Mapping.model_validate({"fields": FIELDS, "measurements": {"layout": "none"}} | wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"measurements": {"columns": [{"column": "5 V", "lowerlimit": 4.75}]}}, "'lowerlimit'.*lowerLimit"),
+        ({"measurements": {"columns": [{"column": "5 V", "lowerLimit": 4.75, "lower_limit": 4}]}}, "both spellings"),
+        ({"measurements": {"nameColumn": "a", "valueColumn": "b", "lowColumn": "c"}}, "'lowColumn'.*lowerColumn"),
+        ({"measurements": {"colums": []}}, "'colums'"),
+        ({"fields": FIELDS | {"serialnumber": {"column": "SN"}}}, "'serialnumber'"),
+        ({"fields": FIELDS | {"outcome": {"column": "Result", "value_mapping": {}}}}, "'value_mapping'.*valueMap"),
+        ({"phases": {"nameColumn": "Phase", "ended": "End"}}, "'ended'"),
+        ({"metadata": [{"key": "a", "value": "b", "unit": "V"}]}, "'unit'"),
+        ({"unitmetadata": []}, "'unitmetadata'.*unitMetadata"),
+    ],
+)
+def test_a_key_that_does_not_exist_is_refused_and_named(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Mapping.model_validate({"fields": FIELDS, "measurements": {"layout": "none"}} | wrong)
+
+
+def test_both_spellings_of_a_key_mean_the_same() -> None:
+    def snake(value: Any) -> Any:
+        if isinstance(value, list):
+            return [snake(one) for one in value]
+        if isinstance(value, dict):
+            return {to_snake(key): snake(one) for key, one in value.items()}
+        return value
+
+    whole = {
+        "phases": {"nameColumn": "Phase", "valueMap": {"yes": "PASS"}},
+        "unitMetadata": [{"key": "a", "value": "b"}],
+    }
+    wide = {"columns": [{"column": "5 V", "lowerLimit": 4.75, "upperLimit": 5.25}]}
+    for measurements in (wide, LONG_COLUMNS, {key: LONG_COLUMNS[key] for key in ("nameColumn", "valueColumn")}):
+        given = {"fields": FIELDS, "measurements": measurements, **whole}
+        assert Mapping.model_validate(snake(given)) == Mapping.model_validate(given)
 
 
 def test_the_layout_follows_from_its_columns_where_it_is_not_said() -> None:

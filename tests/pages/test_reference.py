@@ -104,6 +104,19 @@ def test_the_api_itself_trusts_no_cookie_and_no_header(admin: FlaskClient) -> No
         assert admin.get("/api/v2/whoami", headers=headers).status_code == 401
 
 
+def test_of_alternatives_none_is_required_and_a_table_is_told_by_its_mapping() -> None:
+    view = VIEWS["imports.tabular"]
+    (mapping,) = (one for one in view.body if one.name == "mapping")
+    fields, measurements = mapping.fields[:2]
+    ways = {one.name: one.is_required for one in fields.fields[0].fields}
+
+    assert ways == {"column": False, "value": False}
+    assert (fields.is_required, fields.fields[0].is_required) == (True, True)
+    assert not any(one.is_required for one in measurements.fields)
+    assert "lowerLimit" in view.body_example
+    assert "template_id" not in view.body_example
+
+
 def test_the_snippets_are_calls_that_the_public_client_takes() -> None:
     newest = sorted((Path(sys.prefix) / "clients").iterdir(), key=lambda one: [int(n) for n in one.name.split(".")])[-1]
     published = [view for view in VIEWS.values() if view.is_in_client]

@@ -56,11 +56,11 @@ class Cell:
             raise self.refused(f"is no outcome: translate it with valueMap, or write {', '.join(allowed)}.")
         return found
 
-    def number(self) -> float | None:
-        """A number; None for an empty cell. Raises `BadRequest`."""
+    def number(self, why: str = "is no number.") -> float | None:
+        """A number; None for an empty cell. Raises `BadRequest`, which says ``why``."""
         found = number_in(self.text if self.has_decimal_comma else self.text.replace(",", "x"))
         if found is None and self.text:
-            raise self.refused("is no number.")
+            raise self.refused(why)
         return found
 
     def value(self) -> Any:

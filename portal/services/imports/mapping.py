@@ -1,10 +1,15 @@
-"""Which column of a table is what: the mapping that a tabular import is told. Source: contract/v2-api.json."""
+"""Which column of a table is what: the mapping that a tabular import is told. Source: contract/v2-api.json.
+
+Unlike elsewhere, a key that does not exist is refused: a limit under a misspelt name would be lost without a sign. The
+interface's names are camelCase here and snake_case everywhere else, so both are taken.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic.alias_generators import to_camel
 
 from portal.services.metadata import refuse
 from portal.services.run_input import In, Outcome
@@ -14,13 +19,34 @@ ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
 MOST_COLUMNS, MOST_METADATA = 2_000, 50
 
 
-class FromColumn(In):
+class Part(In):
+    """A part of the mapping: each of its keys in either spelling, and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_our_spelling(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        found: dict[str, Any] = {}
+        for key, value in given.items():
+            name = key if key in cls.model_fields else to_camel(str(key))
+            if name not in cls.model_fields:
+                raise refuse(f"The mapping has a key {str(key)[:60]!r}: here it may be {', '.join(cls.model_fields)}.")
+            if name in found:
+                raise refuse(f"The mapping has the key {name!r} in both spellings: give one.")
+            found[name] = value
+        return found
+
+
+class FromColumn(Part):
     """What the column says in each row."""
 
     column: ColumnName
 
 
-class Constant(In):
+class Constant(Part):
     """The same for all rows."""
 
     value: str
@@ -32,7 +58,7 @@ class OutcomeFromColumn(FromColumn):
     valueMap: dict[str, Outcome] = {}  # noqa: N815  (the interface's name)
 
 
-class OutcomeConstant(In):
+class OutcomeConstant(Part):
     """The same for all rows."""
 
     value: Outcome
@@ -56,7 +82,7 @@ OutcomeSource = Annotated[
 ]
 
 
-class Fields(In):
+class Fields(Part):
     """What the run's own fields are read from."""
 
     serial_number: Source
@@ -70,13 +96,13 @@ class Fields(In):
     docstring: Source | None = None
 
 
-class NoMeasurements(In):
+class NoMeasurements(Part):
     """The table has the runs' own fields only."""
 
     layout: Literal["none"] = "none"
 
 
-class MeasurementColumn(In):
+class MeasurementColumn(Part):
     """A column of one measurement. Its name is the column's, unless another one is given."""
 
     column: ColumnName
@@ -87,14 +113,14 @@ class MeasurementColumn(In):
     phase: str | None = None
 
 
-class Wide(In):
+class Wide(Part):
     """A column for each measurement."""
 
     columns: Annotated[list[MeasurementColumn], Field(min_length=1, max_length=MOST_COLUMNS)]
     layout: Literal["wide"] = "wide"
 
 
-class Long(In):
+class Long(Part):
     """A row for each measurement."""
 
     nameColumn: ColumnName  # noqa: N815
@@ -113,7 +139,8 @@ def _layout(given: Any) -> str | None:
         return getattr(given, "layout", None)
     if given.get("layout") is not None:
         return str(given["layout"])
-    return "wide" if "columns" in given else "long" if "nameColumn" in given else "none"
+    is_long = "nameColumn" in given or "name_column" in given
+    return "wide" if "columns" in given else "long" if is_long else "none"
 
 
 Measurements = Annotated[
@@ -122,7 +149,7 @@ Measurements = Annotated[
 ]
 
 
-class Phases(In):
+class Phases(Part):
     """Which phase a row is about."""
 
     nameColumn: ColumnName  # noqa: N815
@@ -132,7 +159,7 @@ class Phases(In):
     valueMap: dict[str, PhaseOutcome] = {}  # noqa: N815
 
 
-class MetadataSource(In):
+class MetadataSource(Part):
     """One key of metadata, and what its value is read from."""
 
     key: str
@@ -149,7 +176,7 @@ class MetadataSource(In):
 MetadataSources = Annotated[list[MetadataSource], Field(max_length=MOST_METADATA)]
 
 
-class Mapping(In):
+class Mapping(Part):
     """All of it."""
 
     fields: Fields

@@ -232,6 +232,9 @@ def _measurement(
     value = found.value()
     pairs = ((">=", low), ("<=", high))
     limits = [Limit(operator, bound) for operator, bound in pairs if bound is not None]
+    if limits and isinstance(value, str | bool):
+        # What has limits is a number, also one with leading zeros; a text could not be judged by them.
+        value = found.number("is no number, and has limits.")
     verdict = stated if stated is not None else _verdict(value, low, high)
     return MeasurementIn(
         name=name, outcome=verdict, measured_value=value, units=units, validators=judged(limits, value, verdict)
