@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails, from_json
 from werkzeug.exceptions import HTTPException
 
 from portal.errors import BadRequest, Issue, TooLarge, UnsupportedMediaType
+from portal.services.refusal_words import sentence_of
 
 T = TypeVar("T", bound=BaseModel)
 NDJSON = ("application/x-ndjson", "application/ndjson")
@@ -115,8 +116,10 @@ def read(model: type[T], given: Any) -> T:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)[:MOST_ISSUES]
-        raise BadRequest(_issues(found)) from error
+        refusal = BadRequest(_issues(error.errors(include_url=False, include_input=False)[:MOST_ISSUES]))
+        if more := error.error_count() - 1:
+            refusal.message += f" (And {more} more problem{'s' * (more != 1)}: see issues.)"
+        raise refusal from error
 
 
 def _incoming() -> bytes:
@@ -190,15 +193,7 @@ def _list_fields(model: type[BaseModel]) -> frozenset[str]:
 
 
 def _issues(found: Iterable[ErrorDetails]) -> list[Issue]:
-    return [Issue(_sentence(one), tuple(one["loc"])) for one in found]
-
-
-def _sentence(one: ErrorDetails) -> str:
-    """Our own sentences stand alone; the library's need the name of the field."""
-    if one["type"] == "refused":
-        return one["msg"]
-    where = ".".join(str(part) for part in one["loc"])
-    return f"{where}: {one['msg']}" if where else one["msg"]
+    return [Issue(sentence_of(one), tuple(one["loc"])) for one in found]
 
 
 def _holds_huge(value: Any) -> bool:

@@ -69,8 +69,8 @@ def _answer(status: int, message: str, code: str, issues: Sequence[Issue] = (), 
     """The refusal, in the words of the interface that was asked."""
     if request.path.startswith("/api/v1/"):
         # Its client reads the message only where the type is exactly application/json: contract/v1-api.md §1.2.
-        told = dict.fromkeys([message, *(issue.message for issue in issues)])
-        response = jsonify(error={"message": " ".join(told)})
+        told = dict.fromkeys(issue.message for issue in issues)
+        response = jsonify(error={"message": " ".join(told) or message})
     else:
         body: dict[str, object] = {"message": message, "code": code, **more}
         if issues:

@@ -116,8 +116,8 @@ def refusal(status: int, path: str) -> Json:
         "code": {413: "PAYLOAD_TOO_LARGE", 503: "SERVICE_UNAVAILABLE"}.get(status, code),
     }
     if status in (400, 422):
-        shown = {"message": "serial_number: Field required", "code": shown["code"]}
-        shown["issues"] = [{"message": "serial_number: Field required", "path": ["serial_number"]}]
+        shown = {"message": "serial_number is missing: send it.", "code": shown["code"]}
+        shown["issues"] = [{"message": "serial_number is missing: send it.", "path": ["serial_number"]}]
     if status == 500:
         shown["request_id"] = "4c1f6a0b9d2e"
     schema = "Error"

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from portal.errors import BadRequest
+from portal.services.refusal_words import sentence_of
 from portal.services.run_input import RunIn
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,10 +59,7 @@ def read_run(fields: dict[str, Any]) -> RunIn:
 
 def sentence(error: ValidationError) -> str:
     """What is wrong first, in words."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    if first["type"] == "refused":
-        return first["msg"]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}."
+    return sentence_of(error.errors(include_url=False, include_input=False)[0])
 
 
 def text(value: object, most: int | None = None) -> str | None:
