@@ -151,10 +151,27 @@ page.addEventListener("keydown", (event) => {
 
 function tell(words) {
   const notice = document.getElementById("op-notice");
-  if (!notice) return;
-  notice.className = "op-refusal";
+  notice.className = "op-notice op-refusal";
   notice.textContent = words;
 }
+
+// What was told stays until it is dismissed, another command is taken, or it has stood long enough; not while it is read
+// with the pointer or the focus on it.
+const TOLD_FOR_MS = 10_000;
+const told = document.querySelector(".op-told");
+let toldTimer;
+function hush() {
+  document.getElementById("op-notice").replaceChildren();
+}
+function hushLater() {
+  clearTimeout(toldTimer);
+  toldTimer = setTimeout(() => (told.matches(":hover, :focus-within") ? hushLater() : hush()), TOLD_FOR_MS);
+}
+new MutationObserver(hushLater).observe(told, { childList: true, subtree: true, characterData: true });
+told.querySelector("[data-dismiss]").addEventListener("click", hush);
+document.addEventListener("htmx:after:request", (event) => {
+  if (event.target.closest?.("form.op-command") && event.detail?.ctx?.response?.status === 204) hush();
+});
 
 // A command that did not reach the portal must not look as if it had.
 document.addEventListener("htmx:error", (event) => {

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask, render_template
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page, Route, expect
 
 from portal import migrations
 from portal.app import create_app
@@ -19,6 +19,7 @@ from station.protocol import Measurement, Outcome, Unit
 from station.run_state import Phase, RunState, Stage
 from tests.live.a_run import START
 
+LATE = "The station did not answer within 2 seconds. STOP stays on its way."
 SIZES = ((1280, 800), (1024, 768), (1366, 768))
 TRACEBACK = "Traceback (most recent call last):\n" + "  File main.py, line 7, in check\n" * 20 + "ValueError: no answer"
 FAILED = Measurement(name="rail_current", measured_value=0.0421692, units="A", outcome=Outcome.FAIL)
@@ -50,6 +51,9 @@ def shown(page: Page, app: Flask, run: RunState) -> None:
         path = urlsplit(route.request.url).path
         if path == "/op":
             route.fulfill(body=html, content_type="text/html")
+        elif path == "/operate/stop":
+            refusal = app.jinja_env.get_template("operator/_refusal.html").render(reason=LATE)
+            route.fulfill(status=422, body=refusal, content_type="text/html")
         else:
             with app.test_client().get(path) as answer:
                 route.fulfill(status=answer.status_code, body=answer.data, content_type=answer.content_type)
@@ -98,6 +102,29 @@ def test_a_verdict_fits_on_the_screen(screen: Page, app: Flask, verdict: str) ->
         for needed in ("#op-next input[type=text]", ".op-button--go", ".op-record a"):
             place = box(screen, needed)
             assert place["y"] + place["height"] <= bottom, (needed, width, height)
+
+
+def test_a_notice_stays_while_the_bench_is_redrawn_until_dismissed_or_for_ten_seconds(screen: Page, app: Flask) -> None:
+    screen.clock.install()
+    running = Phase("p0", "check_rail", 1, START, measurements_by_name={FAILED.name: FAILED})
+    run = replace(ended(Outcome.UNSET), stage=Stage.RUNNING, ended_at=None, phases_by_attempt={("p0", 1): running})
+    shown(screen, app, run)
+    notice, stop = screen.get_by_role("status").filter(has_text="did not answer"), screen.locator(".op-button--stop")
+
+    stop.click()
+    expect(notice).to_be_visible()
+    expect(screen.locator("#bench #op-notice")).to_have_count(0)
+    stop.click(trial=True)  # nothing lies over it
+    screen.get_by_role("button", name="Dismiss this message").click()
+    expect(notice).to_be_hidden()
+
+    stop.click()
+    expect(notice).to_be_visible()
+    screen.mouse.move(10, 10)
+    screen.clock.run_for(9_000)
+    expect(notice).to_be_visible()
+    screen.clock.run_for(2_000)
+    expect(notice).to_be_hidden()
 
 
 def box(page: Page, selector: str) -> dict[str, float]:
