@@ -1,8 +1,9 @@
 // <span data-countdown="2026-11-22T05:02:00Z" data-countdown-over="…">: the time that is left, then the words for after.
 const show = (element) => {
   const left = Math.ceil((new Date(element.dataset.countdown) - Date.now()) / 1000);
-  const [minutes, seconds] = [Math.floor(left / 60), left % 60];
-  const words = left > 0 ? `for another ${minutes}:${String(seconds).padStart(2, "0")} min` : element.dataset.countdownOver;
+  const minutes = Math.ceil(left / 60);
+  const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+  const words = left > 0 ? `for another ${minutes} ${minutes === 1 ? "minute" : "minutes"} (${clock})` : element.dataset.countdownOver;
   if (element.textContent !== words) element.textContent = words;
   return left > 0;
 };
