@@ -5,8 +5,10 @@ On the station's side, because the local kiosk renders without a portal; the por
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import Enum
@@ -21,11 +23,12 @@ LONGEST_VALUE = 200  # characters of a text or structured value shown in a table
 # Units that people write with prefixes. Others (dB, %, °C, rpm) are shown as they were recorded.
 _PREFIXABLE = frozenset({"V", "A", "W", "Hz", "F", "H", "s", "Ω", "Ohm", "ohm", "J", "C", "S", "T", "N", "Pa", "m"})
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
+_SOFT_BREAK = re.compile(r"[ \t]*\n(?![ \t]|[-*•+] |\d+[.)] )")
 
 
 def register(env: Environment) -> None:
     """Make the functions available to every template, as filters."""
-    for function in (iso, exact, clock, ago, lasting, duration, size, quantity, value_text, number):
+    for function in (iso, exact, clock, ago, lasting, duration, size, quantity, value_text, number, reflowed):
         env.filters[function.__name__] = function
     env.globals["outcome_name"] = outcome_name
 
@@ -146,6 +149,16 @@ def value_text(value: Any) -> str:
         return number(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + " …"
+
+
+def reflowed(text: str) -> str:
+    """A docstring without the line breaks of its source.
+
+    Blank lines stay, and so do breaks before what is indented or an item of a list.
+    """
+    plain = inspect.cleandoc("\n".join(text.splitlines()))
+    paragraphs = re.split(r"\n(?:[ \t]*\n)+", plain)
+    return "\n\n".join(_SOFT_BREAK.sub(" ", paragraph) for paragraph in paragraphs)
 
 
 def outcome_name(outcome: Any) -> str:

@@ -65,3 +65,18 @@ def test_a_value_that_would_flood_the_page_is_cut() -> None:
 @pytest.mark.parametrize(("outcome", "name"), [("pass", "PASS"), ("FAIL", "FAIL"), (None, "UNSET"), ("odd", "UNSET")])
 def test_an_outcome_is_one_of_our_words(outcome: object, name: str) -> None:
     assert formats.outcome_name(outcome) == name
+
+
+@pytest.mark.parametrize(
+    ("docstring", "words"),
+    [
+        ("Tests a board\n    and its rails\n    twice.", "Tests a board and its rails twice."),
+        ("One\r\ntwo.", "One two."),
+        ("First.\n\n    Second goes\n    on.\n\n\n    Third.", "First.\n\nSecond goes on.\n\nThird."),
+        ("Steps:\n- one that\nis long\n- two\n1. three", "Steps:\n- one that is long\n- two\n1. three"),
+        ("Call:\n\n      run()\n      stop()\n\n    and go.", "Call:\n\n  run()\n  stop()\n\nand go."),
+        ("", ""),
+    ],
+)
+def test_a_docstring_loses_the_line_breaks_of_its_source(docstring: str, words: str) -> None:
+    assert formats.reflowed(docstring) == words
