@@ -20,6 +20,7 @@ from typing import Protocol
 from jinja2 import Environment
 
 from station import operator_formats, operator_limits, operator_sweeps
+from station.operator_log import is_for_operators
 from station.protocol import (
     AnyRunEvent,
     AttachmentAdded,
@@ -32,7 +33,7 @@ from station.protocol import (
     RunStarted,
     UploadNews,
 )
-from station.run_state import Phase, RunState, Stage
+from station.run_state import LogLine, Phase, RunState, Stage
 
 RECENT_MEASUREMENTS = 4
 
@@ -94,6 +95,11 @@ class OperatorView:
     def startable(self) -> tuple[ProcedureChoice, ...]:
         """The procedures that can be started now."""
         return tuple(choice for choice in self.procedures if choice.problem is None)
+
+    @property
+    def log_lines(self) -> list[LogLine]:
+        """The log without what means nothing to an operator."""
+        return [line for line in self.run.logs if is_for_operators(line)] if self.run else []
 
     @property
     def recent_measurements(self) -> list[tuple[Phase, Measurement]]:
@@ -179,7 +185,8 @@ def changes(render: Render, before: OperatorView, after: OperatorView, event: An
         case MeasurementUpdate():
             yield from _measurement(render, before, after, event)
         case PhaseLog():
-            yield Piece("#op-log-lines", render("_log_line.html", line=run.logs[-1]), "beforeend")
+            if is_for_operators(event):
+                yield Piece("#op-log-lines", render("_log_line.html", line=run.logs[-1]), "beforeend")
         case AttachmentAdded():
             phase = run.phases_by_attempt[(event.phase_key, event.attempt)]
             yield Piece(f"#{dom_id('phase', phase.key, phase.attempt)}", render("_phase.html", phase=phase))

@@ -117,3 +117,27 @@ def test_the_verdict_lists_what_failed_with_value_and_limit(render, view):
 def test_ids_are_safe_and_unique(word):
     assert re.fullmatch(r"[A-Za-z0-9_-]+", dom_id("phase", word, 1))
     assert dom_id("phase", word, 1) != dom_id("phase", word + "!", 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [":PASS", "main:ABORTED", "failed phase: rails [ran for 0.12 sec]", "  failed_item: rail (Outcome.UNSET)",
+     "    measured_value: UNSET", "    validators:", "      validator: x <= 3", "  exception type: KeyError"],
+)  # fmt: skip
+def test_the_frameworks_own_summary_is_kept_and_not_shown(render, view, text):
+    *begun, _end = a_run(phases=1)
+    run = None
+    for event in begun:
+        run = fold(run, event)
+    line = PhaseLog(execution_id=run.execution_id, seq=run.last_seq + 1, at=START, phase_key="", attempt=1, message=text)
+    own = line.model_copy(update={"seq": line.seq + 1, "file": "main.py"})
+    summed_up, told = fold(run, line), fold(fold(run, line), own)
+
+    shown = whole(render, replace(view, run=summed_up)).content
+    pieces = list(changes(render, replace(view, run=run), replace(view, run=summed_up), line))
+    own_pieces = list(changes(render, replace(view, run=summed_up), replace(view, run=told), own))
+
+    assert summed_up.logs[-1].message == text
+    assert text.strip() not in shown[shown.index("op-log-lines") :]
+    assert pieces == []
+    assert [piece.target for piece in own_pieces] == ["#op-log-lines"]
