@@ -59,9 +59,9 @@ function settle() {
   for (const line of document.querySelectorAll(".op-answered")) line.hidden = answered.has(line.dataset.request);
   const log = document.getElementById("op-log-lines");
   while (log && log.children.length > 200) log.firstElementChild.remove();
-  if (log && !log.matches(":hover, :focus")) log.scrollTop = log.scrollHeight;
+  if (log && !log.matches(":hover, :focus")) showEnd(log);
   const phases = document.getElementById("op-phases");
-  if (phases && !phases.matches(":hover, :focus")) phases.scrollTop = phases.scrollHeight;
+  if (phases && !phases.matches(":hover, :focus")) showEnd(phases);
   const centre = document.getElementById("op-centre");
   const now = `${centre?.dataset.screen} ${centre?.querySelector("form[data-draft]")?.dataset.draft ?? ""}`;
   if (now === shown) return;
@@ -71,6 +71,19 @@ function settle() {
   const target = centre.querySelector("[autofocus]");
   target?.focus();
   target?.select?.();
+}
+// The end of the list, with a whole line at its beginning.
+function showEnd(list) {
+  const room = parseFloat(getComputedStyle(list).paddingBlockEnd);
+  const hidden = Math.max(0, list.scrollHeight - room - list.clientHeight);
+  const top = list.getBoundingClientRect().top - list.scrollTop;
+  let begin = list.scrollHeight;
+  for (const line of [...list.querySelectorAll(".op-phase-row, .op-measurement, .op-log-line")].reverse()) {
+    const start = line.getBoundingClientRect().top - top;
+    if (start < hidden) break;
+    begin = start;
+  }
+  list.scrollTop = begin;
 }
 document.addEventListener("htmx:after:swap", settle);
 settle();

@@ -104,6 +104,21 @@ def test_a_verdict_fits_on_the_screen(screen: Page, app: Flask, verdict: str) ->
             assert place["y"] + place["height"] <= bottom, (needed, width, height)
 
 
+def test_the_phases_begin_with_a_whole_row_and_show_the_last_one(screen: Page, app: Flask) -> None:
+    shown(screen, app, VERDICTS["fail"])
+    for width, height in SIZES:
+        screen.set_viewport_size({"width": width, "height": height})
+        screen.reload()
+
+        seen, rows = box(screen, "#op-phases"), screen.locator("#op-phases .op-measurement, #op-phases .op-phase-head")
+        places = [one for one in (row.bounding_box() for row in rows.all()) if one is not None]
+        top, end = seen["y"], seen["y"] + seen["height"]
+
+        assert not [one for one in places if one["y"] < top - 1 and one["y"] + one["height"] > top + 12]
+        assert places[0]["y"] < top
+        assert places[-1]["y"] + places[-1]["height"] <= end + 1
+
+
 def test_a_notice_stays_while_the_bench_is_redrawn_until_dismissed_or_for_ten_seconds(screen: Page, app: Flask) -> None:
     screen.clock.install()
     running = Phase("p0", "check_rail", 1, START, measurements_by_name={FAILED.name: FAILED})
