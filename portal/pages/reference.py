@@ -25,7 +25,8 @@ from portal.errors import NotFound
 from portal.pages.hx import render
 from portal.pages.openapi_view import OperationView, operations_of
 from portal.pages.sign_in import signed_in_only
-from portal.web import actor, portal
+from portal.services.procedures import list_procedures
+from portal.web import actor, db, portal
 
 pages = signed_in_only(Blueprint("reference", __name__))
 
@@ -59,7 +60,8 @@ def index() -> Response:
 @pages.get("/docs/api/<name>")
 def show(name: str) -> Response:
     """One operation."""
-    return _page(_operation(name), {}, None)
+    operation = _operation(name)
+    return _page(operation, _prefilled(operation), None)
 
 
 @pages.post("/docs/api/try")
@@ -72,6 +74,15 @@ def attempt() -> Response:
     response = _page(operation, given, _carried_out(operation, given))
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _prefilled(operation: OperationView) -> dict[str, str]:
+    """What the form holds besides the examples: a procedure that is there, where the body names one."""
+    example = json.loads(operation.body_example) if operation.can_be_tried and operation.has_body else None
+    if not isinstance(example, dict) or "procedure_id" not in example:
+        return {}
+    found = list_procedures(db(), actor())
+    return {"body": json.dumps(example | {"procedure_id": found[0].id}, indent=2)} if found else {}
 
 
 def _page(operation: OperationView, given: dict[str, str], tried: Tried | None) -> Response:

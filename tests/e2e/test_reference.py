@@ -26,9 +26,19 @@ def test_an_operation_is_found_read_and_tried(page: Page, portal: PortalProcess)
         page.goto("/docs/api/runs.create")
         page.locator("details.disclosure > summary").first.press("Enter")
         accessible(page)
-    page.set_viewport_size({"width": 400, "height": 800})
+    expect(page.get_by_text("How to begin")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 800})
+    expect(page.get_by_text("How to begin")).to_be_hidden()
     wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wider <= 0
+    accessible(page)
+    page.get_by_text("All operations").click()
+    expect(page.get_by_text("How to begin")).to_be_visible()
+
+    page.goto("/docs/api/runs.list")
+    expect(page.get_by_role("textbox", name="limit")).to_be_hidden()
+    page.get_by_text("optional parameters").click()
+    expect(page.get_by_role("textbox", name="limit")).to_be_visible()
     accessible(page)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import subprocess
@@ -85,6 +86,27 @@ def test_what_was_sent_is_sent_as_the_api_wants_it(admin: FlaskClient) -> None:
     assert all("200 OK" in result(one.text) for one in again)
     assert "400 Bad Request" in result(wrong.text)
     assert "{&#34;number&#34;: &#34;B-5&#34;, &#34;number&#34;: &#34;B-6&#34;}</textarea>" in wrong.text
+
+
+def test_a_run_is_offered_with_a_procedure_that_is_there(admin: FlaskClient) -> None:
+    admin.post("/procedures/new", data={"name": "PCBA functional test"})
+    made = admin.get("/docs/api/runs.create").text
+    body = html.unescape(made[made.index('name="body"') :].partition(">")[2].partition("</textarea>")[0])
+
+    sent = admin.post(TRY, data={"operation": "runs.create", "body": body})
+
+    assert "200 OK" in result(sent.text)
+
+
+def test_many_optional_parameters_are_folded_in_until_one_is_filled(viewer: FlaskClient) -> None:
+    folded = viewer.get("/docs/api/runs.list").text
+    filled = viewer.post(TRY, data={"operation": "runs.list", "query.limit": "2", "query.outcomes": ""}).text
+    few = viewer.get("/docs/api/batches.get").text
+
+    fold = re.compile(r'<details class="disclosure"( open)?>\s*<summary>\d+ optional parameters')
+    assert fold.search(folded)[1] is None
+    assert fold.search(filled)[1] == " open"
+    assert not fold.search(few)
 
 
 @pytest.mark.parametrize(
