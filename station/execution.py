@@ -196,8 +196,15 @@ class Execution:
             self._phases.note_output(f"A message of the connector was not understood: {line[:200]!r}", "WARNING")
 
     def _begin_test(self, message: Message) -> None:
+        was_identified = self._prompting.unit is not None
         self._prompting.note_unit(message)
-        self._phases.begin_run(message, self._prompting.unit)
+        unit = self._prompting.unit
+        self._phases.begin_run(message, unit)
+        entered = self.request.serial_number
+        if entered and unit and not was_identified and unit.serial_number != entered:
+            # The script names its unit itself and never asked for ours.
+            words = f"The script tests {unit.serial_number}, not {entered} that was entered."
+            self._phases.note_output(words, "WARNING")
 
     def _begin_phase(self, message: Message) -> None:
         self._stops.note_progress()

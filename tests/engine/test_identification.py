@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from station.engine import Refused
-from station.protocol import IdentifyRequest, IdentifyResolved, PhaseComplete, RunStarted
+from station.protocol import IdentifyRequest, IdentifyResolved, PhaseComplete, PhaseLog, RunStarted
 from tests.engine.bench import Bench
 from tests.waiting import eventually
 
@@ -107,6 +107,18 @@ def test_a_script_that_names_its_unit_is_not_asked(bench: Bench, mode: str, seri
     assert state.unit.serial_number == serial
     assert measured(bench) == {"unit_of_the_bench": serial, "dut_id": serial}
     assert (bench.record is None) == (serial is None)
+
+
+@pytest.mark.parametrize(
+    ("serial", "words"),
+    [("SN-1", ["The script tests NAMED-BY-FUNCTION, not SN-1 that was entered."]), ("NAMED-BY-FUNCTION", [])],
+)
+def test_a_script_that_tests_another_unit_than_was_entered_is_told(bench: Bench, serial: str, words: list[str]) -> None:
+    state = bench.run("identified", serial=serial, environment={"MODE": "function"})
+
+    bench.is_well_formed()
+    assert state.unit.serial_number == "NAMED-BY-FUNCTION"
+    assert [event.message for event in bench.of(PhaseLog) if event.level == "WARNING"] == words
 
 
 def test_a_unit_renamed_by_the_script_is_told(bench: Bench) -> None:
