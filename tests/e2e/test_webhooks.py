@@ -71,3 +71,7 @@ def test_an_administrator_sets_one_up_and_sees_a_test_arrive(portal: PortalProce
     page.get_by_role("link", name="Webhooks").click()
     expect(page.get_by_role("row", name=receiver.url)).to_contain_text("taken")
     accessible(page)
+    page.set_viewport_size({"width": 390, "height": 800})
+    state = page.get_by_role("row", name=receiver.url).get_by_text("ago").bounding_box()
+    assert state is not None
+    assert state["x"] + state["width"] <= 390, "seen without scrolling sideways"

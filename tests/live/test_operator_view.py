@@ -129,7 +129,9 @@ def test_the_frameworks_own_summary_is_kept_and_not_shown(render, view, text):
     run = None
     for event in begun:
         run = fold(run, event)
-    line = PhaseLog(execution_id=run.execution_id, seq=run.last_seq + 1, at=START, phase_key="", attempt=1, message=text)
+    line = PhaseLog(
+        execution_id=run.execution_id, seq=run.last_seq + 1, at=START, phase_key="", attempt=1, message=text
+    )
     own = line.model_copy(update={"seq": line.seq + 1, "file": "main.py"})
     summed_up, told = fold(run, line), fold(fold(run, line), own)
 
