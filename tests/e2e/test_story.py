@@ -98,7 +98,7 @@ def test_from_the_first_administrator_to_the_record(portal, page, new_page: Call
 
     page.goto("/procedures/new")
     page.get_by_label("Name", exact=True).fill("PCBA functional test")
-    page.get_by_label(re.compile("Identifier|Folder|Short")).fill("pcba_functional")
+    page.get_by_label(re.compile("Identifier")).fill("pcba_functional")
     accessible(page)
     page.get_by_role("button", name=re.compile("Create")).click()
 
