@@ -23,7 +23,7 @@ NDJSON = ("application/x-ndjson", "application/ndjson")
 MOST_LINES = 1000
 MOST_ISSUES = 50  # a wrong list of ten thousand phases is told by its first ones
 # What a number that does not fit must look like; most bodies have none, and are not searched any further.
-_HUGE = re.compile(rb"[eE]\+?\d{3}|\d{300}")
+_HUGE = re.compile(rb"[eE]\+?\d{3}|\d{300}[\d.]*\.")
 LONGEST_VALUE = 4000  # of one filter: SQLite has limits of its own, and no value that is stored is longer
 GZIP_ONLY = 16 + zlib.MAX_WBITS  # zlib's way to ask for gzip's header and checksum
 
@@ -197,12 +197,10 @@ def _issues(found: Iterable[ErrorDetails]) -> list[Issue]:
 
 
 def _holds_huge(value: Any) -> bool:
-    """Whether a number has become infinite, or would."""
+    """Whether a number has become infinite. Integers of any length stay what they are: a script may measure one."""
     match value:
         case float():
             return math.isinf(value)
-        case int():
-            return abs(value) >= 2**1024
         case list():
             return any(map(_holds_huge, value))
         case dict():
