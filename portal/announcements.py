@@ -29,9 +29,16 @@ class LinkRevoked:
 
 @dataclass(frozen=True)
 class SignedOut:
-    """A session has ended. ``token``: what the browser's cookie held."""
+    """A session has ended. ``token_hash``: of what the browser's cookie held."""
 
-    token: str
+    token_hash: str
+
+
+@dataclass(frozen=True)
+class RightsChanged:
+    """A member may do or see something else than before, or nothing any more; or one of their keys is gone."""
+
+    user_id: str
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from simple_websocket import ConnectionClosed
 
 from portal import web
 from portal.errors import PortalError
-from portal.live.fleet import FLEET_TOPIC, Fleet
+from portal.live.fleet import Fleet
 from portal.live.hub import Change
-from portal.live.socket import SIGNED_OUT, LiveSocket
+from portal.live.socket import RIGHTS_CHANGED, SIGNED_OUT, LiveSocket
 from portal.pages.security import same_origin
-from portal.services import sign_ins
+from portal.services import secrets, sign_ins
 from portal.services import stations as station_services
-from portal.services.actors import Permission, require
+from portal.services.actors import Permission, has_rights_of, require
 
 SESSION_CHECK_S = 60.0  # a session that expires, or is ended by another program on the same data
 
@@ -51,7 +51,8 @@ def register(blueprint: Blueprint, sock: Sock, fleet: Fleet) -> None:
 
     @sock.route("/live/fleet", bp=blueprint, endpoint="fleet")  # type: ignore[untyped-decorator]
     def fleet_feed(ws: Any) -> None:
-        _watch(fleet, ws, FLEET_TOPIC, fleet.snapshot)
+        who = web.actor()
+        _watch(fleet, ws, fleet.topic_for(who), lambda: fleet.snapshot(who))
 
     @sock.route("/live/stations/<station_id>", bp=blueprint, endpoint="operator")  # type: ignore[untyped-decorator]
     def operator_feed(ws: Any, station_id: str) -> None:
@@ -62,15 +63,21 @@ def register(blueprint: Blueprint, sock: Sock, fleet: Fleet) -> None:
 
 def _watch(fleet: Fleet, ws: Any, topic: str, snapshot: Callable[[], Iterable[Change]]) -> None:
     web.close_db()  # a feed is open for hours: it must not hold a connection of the pool
+    token, who = current_user.token, web.actor()
     watcher = LiveSocket(ws, fleet.writer)
-    watcher.session = current_user.token  # from here on a sign-out closes it; one just before is seen by the first look
+    # From here on a sign-out, or a change of rights, closes it; one just before is seen by the first look.
+    watcher.session, watcher.watcher, watcher.topic = secrets.digest(token), who, topic
     is_joined = False
     try:
         while True:
             with fleet.database.open() as db:
-                if not sign_ins.is_signed_in(db, watcher.session):
-                    watcher.end(SIGNED_OUT, "signed out")
-                    return
+                now = sign_ins.peek(db, token)
+            if now is None:
+                watcher.end(SIGNED_OUT, "signed out")
+                return
+            if not has_rights_of(who, now):
+                watcher.end(RIGHTS_CHANGED, "rights have changed")
+                return
             if not is_joined:
                 fleet.hub.join(topic, watcher, snapshot)
                 is_joined = True

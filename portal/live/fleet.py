@@ -6,6 +6,7 @@ Made once by `create_app`; background threads start with `start`, in the process
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from flask import Flask
@@ -18,11 +19,14 @@ from portal.live.deliveries import Deliveries
 from portal.live.hub import Change, Hub
 from portal.live.presence import PresenceWatch
 from portal.live.run_events import RunEvents
-from portal.live.socket import POLICY_VIOLATION, RESTARTING, SIGNED_OUT, Writer
+from portal.live.socket import POLICY_VIOLATION, RESTARTING, RIGHTS_CHANGED, SIGNED_OUT, Writer
 from portal.live.stations import Link, LiveStation, LiveStations
 from portal.services import installations
 from portal.services import stations as station_services
+from portal.services.actors import SYSTEM, Actor, has_rights_of
+from portal.services.station_lookup import find_station, is_visible, sees_team
 from portal.services.stations import StationFacts
+from portal.services.users import find_actor
 from portal.settings import Settings
 from station.operator_view import dom_id, renderer
 from station.protocol import Replaced
@@ -71,6 +75,7 @@ class Fleet:
             on_silence=self._cut_silent,
         )
         self.chores = Chores(database)
+        self._scopes: dict[str, Actor] = {}  # somebody for each topic of a part of the fleet
         self.run_events = RunEvents(database, self.is_full)
         self.deliveries = Deliveries(database)
         self._env: Environment = app.jinja_env
@@ -126,18 +131,28 @@ class Fleet:
         live = self.stations.find(station_id)
         return Activity.of(live.view.run) if live is not None and live.is_linked else None
 
-    def snapshot(self) -> list[Change]:
-        """Current states of all stations with a live side, for a page that has just joined."""
-        return [change for live in self.stations.all() for change in self._station_changes(live.facts.id)]
+    def topic_for(self, actor: Actor) -> str:
+        """The topic with the stations that the actor sees: one for all who see the same."""
+        if actor.team_ids is None:
+            return FLEET_TOPIC
+        topic = f"{FLEET_TOPIC}:{','.join(actor.team_ids)}"
+        self._scopes[topic] = actor
+        return topic
+
+    def snapshot(self, actor: Actor) -> list[Change]:
+        """Current states of all stations with a live side that the actor sees, for a page that has just joined."""
+        return [change for live in self.stations.all() for change in self._station_changes(live.facts.id, actor)]
 
     # ── helpers ──
 
     def _show_station(self, station_id: str) -> None:
         self.hub.publish(FLEET_TOPIC, lambda: self._station_changes(station_id))
+        for topic, actor in list(self._scopes.items()):
+            self.hub.publish(topic, partial(self._station_changes, station_id, actor))
 
-    def _station_changes(self, station_id: str) -> list[Change]:
+    def _station_changes(self, station_id: str, actor: Actor = SYSTEM) -> list[Change]:
         with self.database.open() as db:
-            row = station_services.find_row(db, station_id)
+            row = station_services.find_row(db, station_id) if is_visible(db, actor, station_id) else None
         if row is None:
             return []
         activity = self.activity(station_id)
@@ -161,18 +176,49 @@ class Fleet:
         if live is not None:
             live.end_link(POLICY_VIOLATION, "silent for too long")
 
+    def _end_changed(self, user_id: str) -> None:
+        """Pages of a member that were opened with other rights than those of now load again, as far as they may."""
+        with self.database.open() as db:
+            now = find_actor(db, user_id)
+        self.writer.end_each(
+            lambda sock: (
+                sock.watcher is not None
+                and sock.watcher.user_id == user_id
+                and (now is None or not has_rights_of(sock.watcher, now))
+            ),
+            RIGHTS_CHANGED,
+            "rights have changed",
+        )
+
+    def _end_hidden(self, station_id: str) -> None:
+        """The station may be in another team now: who watches it and may not any more is sent away."""
+        live = self.stations.find(station_id)
+        if live is None:
+            return
+        with self.database.open() as db:
+            station = find_station(db, station_id)
+        team_id = station.team_id if station is not None else None
+        self.writer.end_each(
+            lambda sock: sock.topic == live.topic and sock.watcher is not None and not sees_team(sock.watcher, team_id),
+            RIGHTS_CHANGED,
+            "the station is in another team now",
+        )
+
     def _on_announcement(self, event: object) -> None:
         match event:
             case announcements.StationChanged(station_id) | announcements.ProceduresLinked(station_id):
                 self.stations.refresh(station_id)
                 self._show_station(station_id)
+                self._end_hidden(station_id)
             case announcements.RunStored(_run_id, station_id) if station_id:
                 self._show_station(station_id)
             case announcements.LinkRevoked(station_id, reason):
                 live = self.stations.find(station_id)
                 if live is not None:
                     live.end_link(POLICY_VIOLATION, reason, last=Replaced(reason=reason))
-            case announcements.SignedOut(token):
-                self.writer.end_of(token, SIGNED_OUT, "signed out")
+            case announcements.SignedOut(token_hash):
+                self.writer.end_each(lambda sock: sock.session == token_hash, SIGNED_OUT, "signed out")
+            case announcements.RightsChanged(user_id):
+                self._end_changed(user_id)
             case _:
                 pass

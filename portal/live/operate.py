@@ -17,7 +17,7 @@ from portal.live.stations import LiveStation, new_command_id
 from portal.pages.errors import as_page
 from portal.pages.hx import is_partial
 from portal.services import stations as station_services
-from portal.services.actors import Permission, can, require
+from portal.services.actors import Permission, Role, can, require
 from station.protocol import AnyCommand, CommandResult, Kill, RunCommand, Stop, UiResponse
 
 SIGNED_OUT = "Not sent: you are signed out. The bench goes on; to stop it now, use its own switch."
@@ -39,6 +39,7 @@ def register(blueprint: Blueprint, fleet: Fleet) -> None:
             "operator/page.html",
             view=station.view,
             may_drive=can(web.actor(), Permission.DRIVE),
+            has_desk=web.actor().role is not Role.OPERATOR,
             refusal=request.args.get("refusal"),
         )
 

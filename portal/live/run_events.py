@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Iterator
 
 import structlog
 
-from portal.announcements import RunStored
+from portal.announcements import RightsChanged, RunStored
 from portal.database import Database
 from portal.errors import NoFreeConnection
 from portal.live.socket import PEER_TIMEOUT_MS
@@ -209,8 +209,18 @@ class RunEvents:
         for stream in streams:
             stream.end()
 
+    def _end_of(self, user_id: str) -> None:
+        """Whose rights changed comes back with those of now, or is refused."""
+        with self._changed:
+            streams = list(self._streams)
+        for stream in streams:
+            if stream.wanted.reader is not None and stream.wanted.reader.user_id == user_id:
+                stream.end()
+
     def _on_announcement(self, event: object) -> None:
         """In the thread that has stored the run, which must not wait for readers: it only takes a note."""
+        if isinstance(event, RightsChanged):
+            self._end_of(event.user_id)
         if not isinstance(event, RunStored) or not self._listening:
             return
         with self._changed:
@@ -240,10 +250,10 @@ class RunEvents:
             found = find_notices(db, run_ids)
         with self._changed:
             streams = list(self._listening)
-        for ordinal, notice in found:
+        for ordinal, notice, team_id in found:
             chunk = _encode(ordinal, notice)
             for stream in streams:
-                if stream.wanted.wants(notice):
+                if stream.wanted.wants(notice, team_id):
                     stream.offer(ordinal, chunk)
 
 

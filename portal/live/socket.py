@@ -17,7 +17,10 @@ import struct
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
+
+from portal.services.actors import Actor
 
 BUFFER_BYTES = 2 * 1024 * 1024  # a whole page of a long run fits several times
 STALLED_AFTER_S = 8.0
@@ -29,6 +32,7 @@ TRY_AGAIN_LATER = 1013
 POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
 SIGNED_OUT = 4401  # of our own: the browser does not come back by itself
+RIGHTS_CHANGED = 4403  # of our own: the browser loads its page again, as far as it still may
 
 _CLOSE = 0x88
 _PING = b"\x89\x00"
@@ -61,7 +65,9 @@ class LiveSocket:
         self._ws = ws
         self._raw: socket.socket = ws.sock
         self._writer = writer
-        self.session: str | None = None  # whose browser this is; None for a station's program
+        self.session: str | None = None  # hash of the browser's token; None for a station's program
+        self.watcher: Actor | None = None  # whose browser this is, with the rights it was admitted by
+        self.topic: str | None = None
         self._lock = threading.Lock()
         self._pending: deque[memoryview] = deque()
         self._pending_bytes = 0
@@ -217,10 +223,10 @@ class Writer:
         for sock in open_sockets:
             sock.end(code, reason)
 
-    def end_of(self, session: str, code: int, reason: str) -> None:
-        """Close the sockets of a session."""
+    def end_each(self, is_meant: Callable[[LiveSocket], bool], code: int, reason: str) -> None:
+        """Close the sockets that are meant."""
         with self._lock:
-            ended = [sock for sock in self._sockets if sock.session == session]
+            ended = [sock for sock in self._sockets if is_meant(sock)]
         for sock in ended:
             sock.end(code, reason)
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 from flask import Flask
 
 from portal.pages import (
+    account,
     attachments,
     batches,
     enrolment,
     errors,
     hx,
+    invitations,
+    operators,
     overview,
     parts,
+    people,
     procedures,
     reference,
     runs,
     security,
     sign_in,
     stations,
+    teams,
     units,
     uptime,
     webhooks,
@@ -36,6 +41,11 @@ AREAS = (
     batches,
     attachments,
     webhooks,
+    people,
+    teams,
+    account,
+    invitations,
+    operators,
     reference,
 )
 

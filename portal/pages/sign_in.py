@@ -12,11 +12,12 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 
 from portal.errors import Conflict, Invalid, TooManyRequests
+from portal.pages.access import admit
 from portal.pages.forms import Form
 from portal.pages.hx import is_partial, render, send_to
 from portal.pages.security import SAFE_METHODS
 from portal.services import sign_ins, users
-from portal.services.actors import Actor, Permission, can
+from portal.services.actors import Actor, Permission, Role, can
 from portal.web import db, portal, set_actor
 
 pages = Blueprint("sign_in", __name__)
@@ -32,6 +33,11 @@ class SignedIn:
     def __init__(self, token: str, actor: Actor) -> None:
         self.token = token
         self.actor = actor
+
+    @property
+    def has_desk(self) -> bool:
+        """Whether the pages of the desk are theirs to see. Operators have the Operator UI only."""
+        return self.actor.role is not Role.OPERATOR
 
     @property
     def may_administer(self) -> bool:
@@ -66,15 +72,20 @@ def load_signed_in(token: str) -> SignedIn | None:
     user = sign_ins.find_user_by_token(db(), token)
     if user is None:
         return None
-    return SignedIn(token, users.actor_of(user))
+    return SignedIn(token, users.acting(db(), user))
 
 
-def recognise() -> None:
-    """Before each request: note who acts, where a browser has a session. The API has its own credentials."""
+def recognise() -> ResponseReturnValue | None:
+    """Before each request: note who acts, where a browser has a session, and admit them to what their role may see.
+
+    The API has its own credentials.
+    """
     if request.endpoint == "static" or request.path.startswith("/api/"):
-        return
+        return None
     if current_user.is_authenticated:
         set_actor(current_user.actor)
+        return admit(request.endpoint, current_user.actor)
+    return None
 
 
 def require_sign_in() -> ResponseReturnValue | None:
@@ -161,13 +172,18 @@ def sign_out() -> Response:
     return redirect(url_for("sign_in.show"), 303)  # type: ignore[return-value]
 
 
+def begin_browser_session(made: sign_ins.SignIn) -> None:
+    """Keep a session that has just begun in this browser's cookie."""
+    session.clear()  # nothing that was there before signing in is worth keeping, and it may have been planted
+    session.permanent = True
+    login_user(SignedIn(made.token, users.acting(db(), made.user)))
+
+
 def _begin(email: str, password: str) -> None:
     made = sign_ins.sign_in(
         db(), email, password, address=request.remote_addr or "", user_agent=request.user_agent.string
     )
-    session.clear()  # nothing that was there before signing in is worth keeping, and it may have been planted
-    session.permanent = True
-    login_user(SignedIn(made.token, users.actor_of(made.user)))
+    begin_browser_session(made)
 
 
 def _own_path(wanted: str | None) -> str:

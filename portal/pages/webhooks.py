@@ -27,8 +27,8 @@ def _prepare(state: BlueprintSetupState) -> None:
 
 @pages.get("/settings")
 def settings() -> ResponseReturnValue:
-    """All that there is to set so far."""
-    return redirect(url_for("webhooks.index"), 303)
+    """They begin with the people."""
+    return redirect(url_for("people.index"), 303)
 
 
 @pages.get("/settings/webhooks")

@@ -18,6 +18,19 @@ class Role(StrEnum):
     VIEWER = "viewer"
     OPERATOR = "operator"
 
+    @property
+    def rank(self) -> int:
+        """Who manages whom: nobody gives, or takes from others, a role above their own."""
+        return _RANKS.get(self.value, 0)
+
+    @property
+    def is_scoped(self) -> bool:
+        """Whether teams narrow what the role sees. Source: contract/operator-ui.md §2."""
+        return self.value in ("viewer", "operator")
+
+
+_RANKS = {"owner": 3, "admin": 2, "developer": 1}
+
 
 class Permission(StrEnum):
     """A kind of act. The value completes: "You may not …"."""
@@ -45,7 +58,8 @@ OF_STATIONS = frozenset({Permission.VIEW, Permission.RECORD})
 class Actor:
     """Who acts. ``id``: of the user or the station. ``installation_id``: the machine that a station's key came with.
 
-    ``address``: where the request came from; None for the command line.
+    ``address``: where the request came from; None for the command line. ``team_ids``: of a member who sees only the
+    stations of their teams, in order; None for who sees every station (`portal.services.station_lookup`).
     """
 
     kind: Literal["user", "station", "system"]
@@ -55,6 +69,7 @@ class Actor:
     email: str | None = None
     installation_id: str | None = None
     address: str | None = None
+    team_ids: tuple[str, ...] | None = None
 
     @property
     def is_station(self) -> bool:
@@ -87,6 +102,11 @@ def can(actor: Actor, permission: Permission) -> bool:
     if actor.kind == "station":
         return permission in OF_STATIONS
     return actor.role is not None and permission in BY_ROLE[actor.role]
+
+
+def has_rights_of(one: Actor, other: Actor) -> bool:
+    """Whether both may do and see the same."""
+    return (one.role, one.team_ids) == (other.role, other.team_ids)
 
 
 def require(actor: Actor, permission: Permission) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, or_, select, update
 
-from portal.errors import StorageFull, Unauthorized
+from portal.errors import NotFound, StorageFull, Unauthorized
 from portal.models import ApiKey, Station, User
 from portal.services import audit, names, secrets
 from portal.services.actors import Actor, Permission, Role, require
 from portal.services.station_lookup import get_station
+from portal.services.users import scope_of
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -31,6 +32,7 @@ _WHOSE = (
         _USERS.name.label("user_name"),
         _USERS.email,
         _USERS.role,
+        _USERS.removed_at,
         _STATIONS.id.label("station_id"),
         _STATIONS.name.label("station_name"),
         _STATIONS.archived_at,
@@ -45,6 +47,8 @@ REFUSAL = "This API key is not valid: it is unknown, or it was revoked."
 
 def create_user_key(db: Db, actor: Actor, user: User, name: str = "key") -> str:
     """Make a key that acts for the user. Returns it; it cannot be read again. Raises `Forbidden`; `Invalid`."""
+    if user.removed_at is not None:
+        raise NotFound("member")
     if actor.user_id != user.id:
         require(actor, Permission.ADMINISTER)
     name = names.clean(name, "key's name", 100, "name")
@@ -86,8 +90,10 @@ def authenticate_key(db: Db, key: str, address: str | None = None, now: datetime
         raise Unauthorized(REFUSAL)
     if found.station_id is not None and found.archived_at is None:
         actor = Actor("station", found.station_id, found.station_name, installation_id=found.installation_id)
-    elif found.user_id is not None:
-        actor = Actor("user", found.user_id, found.user_name or found.email, Role(found.role), found.email)
+    elif found.user_id is not None and found.removed_at is None:
+        role = Role(found.role)
+        teams = scope_of(db, found.user_id, role)
+        actor = Actor("user", found.user_id, found.user_name or found.email, role, found.email, team_ids=teams)
     else:
         raise Unauthorized(REFUSAL)
     if found.last_used_at is None or now - found.last_used_at > NOTE_USE_EVERY:

@@ -19,6 +19,7 @@ from portal.services import audit, content_types, edits
 from portal.services.actors import Actor, Permission, require
 from portal.services.names import is_id
 from portal.services.run_details import find_run
+from portal.services.station_lookup import sees_team
 from portal.services.upsert import changed
 from portal.storage import PIECE, BlobStore, Expected, Measured, Opened, Readable
 
@@ -181,6 +182,7 @@ def remove_attachments(db: Db, actor: Actor, attachment_ids: Sequence[str]) -> l
 def open_attachment(db: Db, actor: Actor, attachment_id: str) -> OpenedFile:
     """An uploaded file. Raises `NotFound`, also when nothing was uploaded yet; `Forbidden`."""
     require(actor, Permission.VIEW)
+    _refuse_hidden(db, actor, _get(db, attachment_id))
     return open_upload(db, attachment_id)
 
 
@@ -228,6 +230,20 @@ def _get(db: Db, attachment_id: str) -> Attachment:
     if found is None:
         raise NotFound("attachment")
     return found
+
+
+def _refuse_hidden(db: Db, actor: Actor, file: Attachment) -> None:
+    """A file of a station, or of a run of one, is seen by who sees the station."""
+    if actor.team_ids is None:
+        return
+    if file.run_id is not None:
+        find_run(db, actor, file.run_id)
+    elif file.station_id is not None and not sees_team(actor, _team_of(db, file.station_id)):
+        raise NotFound("attachment")
+
+
+def _team_of(db: Db, station_id: str) -> str | None:
+    return db.session.scalar(select(Station.team_id).where(Station.id == station_id))
 
 
 def _own(db: Db, actor: Actor, attachment_id: str) -> Attachment:

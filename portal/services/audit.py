@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, select
 
-from portal.models import AuditEntry, Procedure, ProcedureVersion, Station, User, Webhook
+from portal.models import AuditEntry, Invitation, Procedure, ProcedureVersion, Station, Team, User, Webhook
 from portal.models.base import Base
 from portal.services.actors import Actor, Permission, require
 from portal.services.paging import CountedPage, Listing, Place
@@ -25,6 +25,25 @@ Changes = Mapping[str, tuple[Any, Any]]
 
 # How an entry reads beside the name of who did it. The words in braces are its details.
 WORDS = {
+    "invitation:accepted": "accepted the invitation",
+    "invitation:created": "invited {email} as {role}",
+    "invitation:withdrawn": "withdrew the invitation",
+    "team:renamed": "renamed the team from “{before}” to “{after}”",
+    "team:created": "made the team",
+    "team:deleted": "deleted the team",
+    "team:members_changed": "changed who is in the team",
+    "user:key_created": "made the API key {prefix}…",
+    "user:key_revoked": "deleted the API key {prefix}…",
+    "user:password_changed": "changed the password",
+    "user:password_reset": "set a new password by a link",
+    "user:removed": "removed the member",
+    "user:renamed": "changed the name",
+    "user:reset_link_created": "made a link for a new password",
+    "user:returned": "brought the member back",
+    "user:role_changed": "changed the role",
+    "user:session_ended": "signed out the browser at {address}",
+    "user:sessions_ended": "signed out {count} other browsers",
+    "user:teams_changed": "changed the teams",
     "station:created": "created the station",
     "station:renamed": "renamed it from “{before}” to “{after}”",
     "station:changed": "changed it: {fields}",
@@ -125,11 +144,11 @@ def _words(entry: AuditEntry) -> str:
 
 def _name(subject: Base) -> str | None:
     match subject:
-        case Station() | Procedure() | Webhook():
+        case Station() | Procedure() | Team() | Webhook():
             return subject.name
         case ProcedureVersion():
             return subject.tag
-        case User():
+        case User() | Invitation():
             return subject.email
         case _:
             return None

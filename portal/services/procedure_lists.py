@@ -14,6 +14,7 @@ from portal.services.actors import Actor, Permission, require
 from portal.services.paging import CountedPage, Listing, Place
 from portal.services.procedures import get_procedure
 from portal.services.refs import Person, Ref
+from portal.services.station_lookup import visible_runs, visible_stations
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -89,8 +90,8 @@ def show_procedure(db: Db, actor: Actor, procedure_id: str) -> ProcedureDetail:
         root_directory=procedure.root_directory,
         entry_point=procedure.entry_point,
         runs_count=db.session.scalar(count) or 0,
-        recent_runs=_recent_runs(db, procedure.id),
-        stations=_stations(db, procedure.id),
+        recent_runs=_recent_runs(db, actor, procedure.id),
+        stations=_stations(db, actor, procedure.id),
         etag=edits.etag(procedure),
     )
 
@@ -116,22 +117,26 @@ def _narrow(wanted: Select[Any], query: ProcedureQuery) -> Select[Any]:
     return wanted
 
 
-def _recent_runs(db: Db, procedure_id: str) -> list[RecentRun]:
+def _recent_runs(db: Db, actor: Actor, procedure_id: str) -> list[RecentRun]:
     wanted = (
         select(Run.id, Run.outcome, Run.started_at, Unit.serial_number)
         .join(Unit, Unit.id == Run.unit_id)
-        .where(Run.procedure_id == procedure_id)
+        .where(Run.procedure_id == procedure_id, *visible_runs(actor))
         .order_by(Run.started_at.desc(), Run.id.desc())
         .limit(RECENT_RUNS)
     )
     return [RecentRun(*row) for row in db.session.execute(wanted)]
 
 
-def _stations(db: Db, procedure_id: str) -> list[Ref]:
+def _stations(db: Db, actor: Actor, procedure_id: str) -> list[Ref]:
     wanted = (
         select(Station.id, Station.name)
         .join(StationProcedure, StationProcedure.station_id == Station.id)
-        .where(StationProcedure.procedure_id == procedure_id, Station.archived_at.is_(None))
+        .where(
+            StationProcedure.procedure_id == procedure_id,
+            Station.archived_at.is_(None),
+            *(() if actor.is_station else visible_stations(actor)),
+        )
         .order_by(Station.number)
     )
     return [Ref(*row) for row in db.session.execute(wanted)]

@@ -32,6 +32,7 @@ from portal.services.run_views import (
     read_logs,
     read_phases,
 )
+from portal.services.station_lookup import sees_run, visible_runs
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -92,7 +93,7 @@ def find_run(db: Db, actor: Actor, run_id: str) -> Run:
     """The run's row. Raises `NotFound`; `Forbidden`."""
     require(actor, Permission.VIEW)
     found = db.session.get(Run, run_id.lower()) if is_id(run_id) else None
-    if found is None:
+    if found is None or not sees_run(db, actor, found):
         raise NotFound("run")
     return found
 
@@ -113,7 +114,7 @@ def show_run(db: Db, actor: Actor, run_id: str) -> RunDetail:
     )
     logs = read_logs(db, select(LogLine).where(LogLine.run_id == run.id).order_by(LogLine.position))
     return _detail(
-        db, run, files, phases=phases, logs=logs, phase_count=len(phases), log_count=len(logs),
+        db, actor, run, files, phases=phases, logs=logs, phase_count=len(phases), log_count=len(logs),
     )  # fmt: skip
 
 
@@ -127,6 +128,7 @@ def show_start(db: Db, actor: Actor, run_id: str) -> RunDetail:
     phases, logs = phases_from(db, run.id, FIRST, files), logs_from(db, run.id, 0)
     return _detail(
         db,
+        actor,
         run,
         files,
         phases=phases.phases,
@@ -151,12 +153,12 @@ def show_logs(db: Db, actor: Actor, run_id: str, start: int) -> tuple[RunRow, Lo
     return _row(db, run), logs_from(db, run.id, start)
 
 
-def _detail(db: Db, run: Run, files: list[AttachmentView], **pieces: Any) -> RunDetail:
+def _detail(db: Db, actor: Actor, run: Run, files: list[AttachmentView], **pieces: Any) -> RunDetail:
     row = _row(db, run)
     return RunDetail(
         **{one.name: getattr(row, one.name) for one in fields(row)},
         attachments=files,
-        previous_runs=_previous(db, run),
+        previous_runs=_previous(db, actor, run),
         sub_units=_sub_units(db, run),
         config=run.config or [],
         secrets=run.secrets or [],
@@ -175,11 +177,11 @@ def _count(db: Db, model: type[Phase] | type[LogLine], run_id: str) -> int:
     return 0 if last is None else last + 1
 
 
-def _previous(db: Db, run: Run) -> list[RunRow]:
+def _previous(db: Db, actor: Actor, run: Run) -> list[RunRow]:
     is_before = or_(Run.started_at < run.started_at, (Run.started_at == run.started_at) & (Run.id < run.id))
     wanted = (
         select_rows()
-        .where(Run.unit_id == run.unit_id, is_before)
+        .where(Run.unit_id == run.unit_id, is_before, *visible_runs(actor))
         .order_by(Run.started_at.desc(), Run.id.desc())
         .limit(PREVIOUS_RUNS)
     )

@@ -16,6 +16,7 @@ from portal.services.paging import CountedPage, Listing, Place
 from portal.services.procedures import ProcedureRef
 from portal.services.refs import Person, Ref
 from portal.services.run_filters import Condition_, RunFilter, narrowing, several
+from portal.services.station_lookup import visible_runs
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -118,7 +119,7 @@ def list_runs(db: Db, actor: Actor, query: RunQuery) -> Page[RunRow]:
     """A page of runs, newest first. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
     limit = max(1, min(query.limit, LARGEST_PAGE))
-    wanted = select_rows().where(*_narrowing(db, query))
+    wanted = select_rows().where(*_narrowing(db, query), *visible_runs(actor))
     wanted = wanted.order_by(Run.started_at.desc(), Run.id.desc()).limit(limit + 1)
     if query.cursor is not None:
         started_at, run_id = read_cursor(query.cursor)
@@ -135,7 +136,8 @@ def list_runs(db: Db, actor: Actor, query: RunQuery) -> Page[RunRow]:
 def page_runs(db: Db, actor: Actor, query: RunFilter, place: Place) -> CountedPage[RunRow]:
     """A page of runs for the published interface. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
-    wanted = select_rows(first=FIRST.get(place.sort_by)).where(*_merged(db, narrowing(db, query), place))
+    conditions = narrowing(db, query) + visible_runs(actor)
+    wanted = select_rows(first=FIRST.get(place.sort_by)).where(*_merged(db, conditions, place))
     rows, cursor = RUNS.page(db, wanted, place)
     return CountedPage([row_of(row) for row in rows], cursor)
 

@@ -19,6 +19,7 @@ from portal.services.pieces import PieceList
 from portal.services.refs import Person, Ref
 from portal.services.run_filters import Condition_, RunFilter, narrowing, one_of
 from portal.services.run_lists import Uploader
+from portal.services.station_lookup import visible_runs
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -72,14 +73,16 @@ class LogRow:
 def list_logs(db: Db, actor: Actor, query: LogQuery, place: Place) -> CountedPage[LogRow]:
     """A page of log lines. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
-    rows, cursor = LOGS.page(db, _rows().where(*_narrowing(query), *narrowing(db, query.runs)), place)
+    wanted = _rows().where(*_narrowing(query), *narrowing(db, query.runs), *visible_runs(actor))
+    rows, cursor = LOGS.page(db, wanted, place)
     return CountedPage([_row_of(row) for row in rows], cursor)
 
 
 def show_log(db: Db, actor: Actor, log_id: str) -> LogRow:
     """One line. Raises `NotFound`; `Forbidden`."""
     require(actor, Permission.VIEW)
-    found = db.session.execute(_rows().where(LogLine.id == log_id.lower())).first() if is_id(log_id) else None
+    wanted = _rows().where(LogLine.id == log_id.lower(), *visible_runs(actor))
+    found = db.session.execute(wanted).first() if is_id(log_id) else None
     if found is None:
         raise NotFound("log line")
     return _row_of(found)

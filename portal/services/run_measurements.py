@@ -20,6 +20,7 @@ from portal.services.refs import Ref
 from portal.services.run_filters import Condition_, RunFilter, ids_of, narrowing, one_of
 from portal.services.run_phases import spans
 from portal.services.run_views import MeasurementView, read_measurements
+from portal.services.station_lookup import visible_runs
 from portal.services.validators import shown_validator
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class MeasurementDetail:
 def list_measurements(db: Db, actor: Actor, query: MeasurementQuery, place: Place) -> CountedPage[MeasurementRow]:
     """A page of measurements. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
-    wanted = _rows().where(*_narrowing(db, query), *narrowing(db, query.runs))
+    wanted = _rows().where(*_narrowing(db, query), *narrowing(db, query.runs), *visible_runs(actor))
     rows, cursor = MEASUREMENTS.page(db, wanted, place)
     return CountedPage([_row_of(row) for row in rows], cursor)
 
@@ -131,7 +132,7 @@ def show_measurement(db: Db, actor: Actor, measurement_id: str) -> MeasurementDe
         .join(Run, Run.id == Phase.run_id)
         .join(Unit, Unit.id == Run.unit_id)
         .join(Procedure, Procedure.id == Phase.procedure_id)
-        .where(Measurement.id == measurement_id.lower())
+        .where(Measurement.id == measurement_id.lower(), *visible_runs(actor))
     )
     found = db.session.execute(wanted).first() if is_id(measurement_id) else None
     if found is None:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 from typing_extensions import TypedDict
 
-from portal.models import Run
+from portal.models import Run, Station
 from portal.services.run_lists import row_of, select_rows
+from portal.services.station_lookup import sees_team, visible_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from portal.database import Db
+    from portal.services.actors import Actor
     from portal.services.refs import Ref
 
 RUN_FINISHED = "run.finished"
@@ -50,23 +52,32 @@ class RunNotice(TypedDict):
 
 @dataclass(frozen=True)
 class Filter:
-    """Which runs are told: of any of these procedures and any of these stations; of all, where none is named."""
+    """Which runs are told: of any of these procedures and any of these stations; of all, where none is named.
+
+    reader: who is told; None: somebody who sees every run.
+    """
 
     procedure_ids: frozenset[str] = frozenset()
     station_ids: frozenset[str] = frozenset()
+    reader: Actor | None = None
 
-    def wants(self, notice: RunNotice) -> bool:
-        """Whether this run is among them."""
+    def wants(self, notice: RunNotice, team_id: str | None = None) -> bool:
+        """Whether this run, of a station of that team, is among them."""
+        if self.reader is not None and not sees_team(self.reader, team_id):
+            return False
         station = notice["station"]
         return (not self.procedure_ids or notice["procedure"]["id"] in self.procedure_ids) and (
             not self.station_ids or (station is not None and station["id"] in self.station_ids)
         )
 
 
-def find_notices(db: Db, run_ids: Iterable[str]) -> list[tuple[int, RunNotice]]:
-    """The runs with their ordinals, in the order in which they were stored. Those that are gone are left out."""
+def find_notices(db: Db, run_ids: Iterable[str]) -> list[tuple[int, RunNotice, str | None]]:
+    """The runs with their ordinals and their stations' teams, in the order in which they were stored.
+
+    Those that are gone are left out.
+    """
     wanted = select_rows().where(Run.id.in_(list(run_ids))).order_by(Run.ordinal)
-    return [(found[0].ordinal, _notice(found)) for found in db.session.execute(wanted)]
+    return [(found[0].ordinal, _notice(found), _team_of(found)) for found in db.session.execute(wanted)]
 
 
 def notices_after(db: Db, ordinal: int, wanted: Filter, limit: int) -> list[tuple[int, RunNotice]]:
@@ -76,6 +87,8 @@ def notices_after(db: Db, ordinal: int, wanted: Filter, limit: int) -> list[tupl
         rows = rows.where(Run.procedure_id.in_(wanted.procedure_ids))
     if wanted.station_ids:
         rows = rows.where(Run.station_id.in_(wanted.station_ids))
+    if wanted.reader is not None:
+        rows = rows.where(*visible_runs(wanted.reader))
     return [(found[0].ordinal, _notice(found)) for found in db.session.execute(rows)]
 
 
@@ -117,6 +130,11 @@ def _notice(found: Any) -> RunNotice:
         "station": _named(run.station),
         "operated_by": run.operated_by,
     }
+
+
+def _team_of(found: Any) -> str | None:
+    station: Station | None = found[5]  # as `select_rows` orders them
+    return station.team_id if station is not None else None
 
 
 def _named(ref: Ref | None) -> NamedRef | None:

@@ -18,6 +18,7 @@ from portal.services.pieces import PieceList
 from portal.services.refs import Ref
 from portal.services.run_filters import Condition_, RunFilter, ids_of, narrowing, one_of
 from portal.services.run_views import PhaseView, read_phases
+from portal.services.station_lookup import visible_runs
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -86,7 +87,7 @@ class PhaseDetail:
 def list_phases(db: Db, actor: Actor, query: PhaseQuery, place: Place) -> CountedPage[PhaseRow]:
     """A page of phases. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
-    wanted = _rows().where(*_narrowing(query), *narrowing(db, query.runs))
+    wanted = _rows().where(*_narrowing(query), *narrowing(db, query.runs), *visible_runs(actor))
     rows, cursor = PHASES.page(db, wanted, place)
     return CountedPage([_row_of(row) for row in rows], cursor)
 
@@ -100,7 +101,8 @@ def show_phase(db: Db, actor: Actor, phase_id: str) -> PhaseDetail:
         .join(Unit, Unit.id == Run.unit_id)
         .join(Procedure, Procedure.id == Phase.procedure_id)
     )
-    found = db.session.execute(wanted.where(Phase.id == phase_id.lower())).first() if is_id(phase_id) else None
+    wanted = wanted.where(Phase.id == phase_id.lower(), *visible_runs(actor))
+    found = db.session.execute(wanted).first() if is_id(phase_id) else None
     if found is None:
         raise NotFound("phase")
     phase, serial_number, procedure = found

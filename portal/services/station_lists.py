@@ -16,7 +16,7 @@ from portal.services.metadata import Condition, matching
 from portal.services.paging import CountedPage, Listing, Place
 from portal.services.presence import PresenceNow
 from portal.services.procedures import ProcedureRef
-from portal.services.station_lookup import get_station
+from portal.services.station_lookup import get_station, visible_stations
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -71,9 +71,7 @@ class StationDescription:
 def page_stations(db: Db, actor: Actor, query: StationQuery, place: Place) -> CountedPage[StationEntry]:
     """A page of stations. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
-    wanted = _narrow(db, select_stations().where(Station.archived_at.is_(None)), query)
-    if actor.is_station:
-        wanted = wanted.where(Station.id == actor.id)
+    wanted = _narrow(db, select_stations().where(Station.archived_at.is_(None), *visible_stations(actor)), query)
     rows, cursor = STATIONS.page(db, wanted, place)
     linked = _procedures_of(db, [station.id for (station,) in rows])
     entries = [StationEntry(one.id, one.name, one.station_metadata or {}, linked.get(one.id, [])) for (one,) in rows]

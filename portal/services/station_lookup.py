@@ -1,13 +1,19 @@
-"""Finding the one station that an actor means, and may see."""
+"""Which stations an actor may see, and finding the one that is meant.
+
+The one place that knows: lists take its conditions into their statement. A member who is scoped to teams
+(`Actor.team_ids`) sees the stations of these teams and those that are in no team, with all that is beneath them; runs
+that no station has sent are seen by everybody. For everybody else there is no condition at all.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import aliased
 
 from portal.errors import Conflict, NotFound
-from portal.models import Station
+from portal.models import Run, Station
 from portal.services import names
 from portal.services.actors import Actor, Permission, require
 
@@ -21,9 +27,52 @@ def get_station(db: Db, actor: Actor, station_id: str) -> Station:
     """The station. Raises `NotFound`, also for an archived one, and for another station's key."""
     require(actor, Permission.VIEW)
     found = find_station(db, station_id)
-    if found is None or (actor.is_station and actor.id != found.id):
+    if found is None or (actor.is_station and actor.id != found.id) or not sees_team(actor, found.team_id):
         raise NotFound("station")
     return found
+
+
+def is_visible(db: Db, actor: Actor, station_id: str) -> bool:
+    """Whether the actor may see that station. No statement for who sees every one."""
+    if actor.team_ids is None:
+        return True
+    found = find_station(db, station_id)
+    return found is not None and sees_team(actor, found.team_id)
+
+
+def visible_stations(actor: Actor) -> list[ColumnElement[bool]]:
+    """Conditions on `Station` that leave what the actor may see; none where that is every station."""
+    if actor.is_station:
+        return [Station.id == actor.id]
+    if actor.team_ids is None:
+        return []
+    return [or_(Station.team_id.is_(None), Station.team_id.in_(actor.team_ids))]
+
+
+def visible_runs(actor: Actor) -> list[ColumnElement[bool]]:
+    """Conditions on `Run` that leave what the actor may see; none where that is every run.
+
+    Asked of each run, by its station's id: the index that serves the list's order goes on serving it.
+    """
+    if actor.team_ids is None:
+        return []
+    of_others = aliased(Station)
+    hidden = select(of_others.id).where(
+        of_others.id == Run.station_id, of_others.team_id.is_not(None), of_others.team_id.not_in(actor.team_ids)
+    )
+    return [~hidden.exists()]
+
+
+def sees_run(db: Db, actor: Actor, run: Run) -> bool:
+    """Whether the actor may see the run. One statement, and none for who sees every run."""
+    if actor.team_ids is None or run.station_id is None:
+        return True
+    return sees_team(actor, db.session.scalar(select(Station.team_id).where(Station.id == run.station_id)))
+
+
+def sees_team(actor: Actor, team_id: str | None) -> bool:
+    """Whether the actor may see what belongs to a station of that team; None: of no team."""
+    return actor.team_ids is None or team_id is None or team_id in actor.team_ids
 
 
 def find_station(db: Db, station_id: str) -> Station | None:

@@ -22,7 +22,14 @@ from portal.services.presence import PresenceNow
 from portal.services.procedures import ProcedureRef, get_procedure, linked_procedures
 from portal.services.station_changes import StationChanges, rename_station, update_station
 from portal.services.station_details import StationDetail, show_station
-from portal.services.station_lookup import LONGEST_NAME, find_station, find_station_by_name, get_station, refuse_taken
+from portal.services.station_lookup import (
+    LONGEST_NAME,
+    find_station,
+    find_station_by_name,
+    get_station,
+    refuse_taken,
+    visible_stations,
+)
 from portal.services.upsert import insert_or_ignore
 from station.protocol import LinkedProcedure
 
@@ -120,9 +127,7 @@ def create_station(
 def list_stations(db: Db, actor: Actor, search: str = "") -> list[StationRow]:
     """All stations, in the order of their numbers. ``search``: part of a name, or a number such as ST-0007."""
     require(actor, Permission.VIEW)
-    wanted = _rows()
-    if actor.is_station:
-        wanted = wanted.where(Station.id == actor.id)
+    wanted = _rows().where(*visible_stations(actor))
     text = names.same(search)
     if text:
         matches = [Station.name_key.contains(text, autoescape=True)]

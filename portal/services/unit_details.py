@@ -12,6 +12,7 @@ from portal.models import Attachment, Part, Procedure, Revision, Run, Unit
 from portal.services import edits
 from portal.services.actors import Actor, Permission, require
 from portal.services.refs import Ref
+from portal.services.station_lookup import visible_runs
 from portal.services.unit_lists import UnitFacts, rows_of, select_units
 from portal.services.unit_lookup import find_unit
 
@@ -75,7 +76,7 @@ def show_unit(db: Db, actor: Actor, serial_number: str) -> UnitDetail:
         **{one.name: getattr(row, one.name) for one in fields(UnitFacts)},
         parent=next((one for one in related if one.id == unit.parent_id), None),
         children=[one for one in related if one.id != unit.parent_id],
-        created_during=_first_run(db, unit),
+        created_during=_first_run(db, actor, unit),
         attachments=_files(db, unit),
         etag=edits.etag(unit),
     )
@@ -95,11 +96,11 @@ def _related(db: Db, unit: Unit) -> list[RelatedUnit]:
     ]
 
 
-def _first_run(db: Db, unit: Unit) -> FirstRun | None:
+def _first_run(db: Db, actor: Actor, unit: Unit) -> FirstRun | None:
     wanted = (
         select(Run, Procedure.id, Procedure.name)
         .join(Procedure, Procedure.id == Run.procedure_id)
-        .where(Run.unit_id == unit.id, Run.has_made_unit)
+        .where(Run.unit_id == unit.id, Run.has_made_unit, *visible_runs(actor))
         .order_by(Run.started_at, Run.id)
         .limit(1)
     )

@@ -73,7 +73,7 @@ def queue_deliveries(db: Db, run_id: str, now: datetime) -> None:
     webhook_ids = list(db.connection.execute(_ACTIVE).scalars())
     if not webhook_ids:
         return
-    ((_, notice),) = find_notices(db, [run_id])
+    ((_, notice, _team),) = find_notices(db, [run_id])
     _queue(db, webhook_ids, RUN_FINISHED, {"run": notice}, now, run_id=run_id)
 
 

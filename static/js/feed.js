@@ -9,7 +9,12 @@ const say = (words) => { for (const state of document.querySelectorAll("[data-fe
 let timer;
 
 const SIGNED_OUT = 4401;
+const RIGHTS_CHANGED = 4403;
 document.addEventListener("htmx:ws:close", (event) => {
+  if (event.detail.code === RIGHTS_CHANGED) {
+    location.reload(); // shows what one may see now
+    return;
+  }
   if (event.detail.code === SIGNED_OUT) {
     say("You are signed out: nothing new is shown here.");
     return;

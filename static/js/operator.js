@@ -198,7 +198,9 @@ const lost = document.querySelector("[data-feed-lost]");
 let isLive = false;
 const say = (live) => { isLive = live; lost.hidden = live; };
 const SIGNED_OUT = 4401;
+const RIGHTS_CHANGED = 4403;
 document.addEventListener("htmx:ws:close", (event) => {
+  if (event.detail.code === RIGHTS_CHANGED) location.reload(); // shows what one may see and do now
   const isSignedOut = event.detail.code === SIGNED_OUT;
   if (isSignedOut) document.querySelector(".op-signed-out").hidden = false;
   say(isSignedOut);

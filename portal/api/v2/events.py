@@ -9,11 +9,11 @@ from flask import Response, request
 from portal.api import keys
 from portal.api.operations import Operations
 from portal.errors import BadRequest, PortalError, Unauthorized
-from portal.services.actors import Permission, require
+from portal.services.actors import Actor, Permission, require
 from portal.services.api_keys import authenticate_key
 from portal.services.run_input import In
 from portal.services.run_notices import Filter
-from portal.web import portal
+from portal.web import actor, portal
 
 api = Operations("events_v2", "Runs")
 
@@ -46,9 +46,10 @@ def follow(query: EventsIn) -> Response:
         Filter(
             frozenset(keys.require_uuid(one, "procedure_ids") for one in query.procedure_ids),
             frozenset(keys.require_uuid(one, "created_by_station_ids") for one in query.created_by_station_ids),
+            actor(),
         ),
         _last_event_id(),
-        _Admission(key),
+        _Admission(key, actor()),
         _raw_socket(),
     )
     # X-Accel-Buffering: nginx would collect events until its buffer is full.
@@ -57,19 +58,21 @@ def follow(query: EventsIn) -> Response:
 
 
 class _Admission:
-    """Whether a key is still good for following. Asked outside of any request."""
+    """Whether a key is still good for following, and shows what it did. Asked outside of any request."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, reader: Actor) -> None:
         self._key = key
+        self._reader = reader
         self._database = portal().database
 
     def __call__(self) -> bool:
         try:
             with self._database.open() as own:
-                require(authenticate_key(own, self._key), Permission.VIEW)
+                reader = authenticate_key(own, self._key)
+                require(reader, Permission.VIEW)
+                return reader.team_ids == self._reader.team_ids
         except PortalError as error:
             return error.status >= 500  # a busy database says nothing about the key
-        return True
 
 
 def _last_event_id() -> int | None:
