@@ -22,6 +22,7 @@ class Access(Enum):
     ANYBODY = ("anybody", None, True)  # also who has not signed in
     MEMBER = ("every member", None, True)  # their own account, and the way to the bench
     STATION = ("a station's program", None, True)  # with its key
+    LINK = ("a station's program, on its link", None, True)
     WATCH = ("watch a bench", Permission.VIEW, True)
     DRIVE = ("drive a bench", Permission.DRIVE, True)
     START = ("the desk, or one's bench", Permission.VIEW, False)  # operators are sent to their bench instead
@@ -56,7 +57,7 @@ PAGES: dict[str, Access] = {
     "live.answer": A.DRIVE,
     "live.fleet": A.SEE,
     "live.kill": A.DRIVE,
-    "live.link": A.STATION,
+    "live.link": A.LINK,
     "live.operate": A.WATCH,
     "live.operator": A.WATCH,
     "live.run": A.DRIVE,
