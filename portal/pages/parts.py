@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request, url_for
 
-from portal.pages.filters import ListQuery
+from portal.pages.filters import Filter, ListQuery
 from portal.pages.hx import render
 from portal.pages.sign_in import signed_in_only
 from portal.services.paging import Place
@@ -17,14 +17,15 @@ from portal.web import actor, db, portal
 
 pages = signed_in_only(Blueprint("parts", __name__))
 
-FILTERS, SORTS = ("search_query", "procedure_ids"), ("created_at", "number", "name")
+FILTERS = (Filter("search_query", "Number, name or revision", "search"), Filter("procedure_ids", "Tested with"))
+SORTS = ("created_at", "number", "name")
 NEWEST_UNITS = 20
 
 
 @pages.get("/parts")
 def index() -> Response:
     """The list, a page at a time."""
-    query = ListQuery.of(request, FILTERS, SORTS, {})
+    query = ListQuery.of(request, FILTERS, SORTS)
     procedure = query["procedure_ids"]
     wanted = PartQuery(query["search_query"] or None, (procedure,) if procedure else ())
     found = list_parts(db(), actor(), wanted, query.place)
