@@ -47,7 +47,7 @@ def index() -> Response:
     )
 
 
-@pages.get("/batches/<path:number>")
+@pages.get("/batches/<name:number>")
 def show(number: str) -> Response:
     """One batch with its units, a page at a time."""
     batch = get_batch(db(), actor(), number)

@@ -42,7 +42,7 @@ def more_filters(db: Db, actor: Actor) -> list[FilterGroup]:
                 Filter("batch_numbers", "Batch"),
                 Filter("serial_numbers", "Exact serial"),
                 words("samples", "Class", SAMPLES),
-                Filter("procedure_versions", "Version of the procedure"),
+                Filter("procedure_versions", "Version"),
             ],
         ),
         FilterGroup(

@@ -110,7 +110,7 @@ def index() -> Response:
     return standing_at(answer, url_for("units.index", **query.args))
 
 
-@pages.get("/units/<path:serial_number>")
+@pages.get("/units/<name:serial_number>")
 def show(serial_number: str) -> Response:
     """One unit: facts, tree, runs. Serial numbers may hold slashes."""
     unit = show_unit(db(), actor(), serial_number)

@@ -67,8 +67,10 @@ def create_revision(
     return made
 
 
-def show_revision(db: Db, actor: Actor, part_number: str, number: str) -> RevisionDetail:
-    """One revision. Raises `NotFound`; `Forbidden`."""
+def show_revision(
+    db: Db, actor: Actor, part_number: str, number: str, most_units: int = MOST_UNITS
+) -> RevisionDetail:
+    """One revision with its newest units, at most so many. Raises `NotFound`; `Forbidden`."""
     require(actor, Permission.VIEW)
     part = find_part(db, part_number)
     revision = _get(db, part, number)
@@ -78,7 +80,7 @@ def show_revision(db: Db, actor: Actor, part_number: str, number: str) -> Revisi
         select(Unit.id, Unit.serial_number)
         .where(Unit.revision_id == revision.id)
         .order_by(Unit.created_at.desc(), Unit.id.desc())
-        .limit(MOST_UNITS)
+        .limit(most_units)
     )
     return RevisionDetail(
         id=revision.id,
