@@ -67,9 +67,7 @@ def create_revision(
     return made
 
 
-def show_revision(
-    db: Db, actor: Actor, part_number: str, number: str, most_units: int = MOST_UNITS
-) -> RevisionDetail:
+def show_revision(db: Db, actor: Actor, part_number: str, number: str, most_units: int = MOST_UNITS) -> RevisionDetail:
     """One revision with its newest units, at most so many. Raises `NotFound`; `Forbidden`."""
     require(actor, Permission.VIEW)
     part = find_part(db, part_number)
