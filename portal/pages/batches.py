@@ -8,12 +8,13 @@ from flask import Blueprint, Response, request, url_for
 
 from portal.pages.filters import Filter, ListQuery
 from portal.pages.hx import render
+from portal.pages.listing import show_list
 from portal.pages.sign_in import signed_in_only
 from portal.services.batches import BatchQuery, get_batch, list_batches
 from portal.services.unit_lists import list_units
 from portal.services.unit_queries import UnitQuery
 from portal.services.yields import yield_of_batch
-from portal.web import actor, db, portal
+from portal.web import actor, db
 
 pages = signed_in_only(Blueprint("batches", __name__))
 
@@ -36,15 +37,7 @@ def index() -> Response:
         revision_numbers=query.values("revision_numbers"),
     )
     found = list_batches(db(), actor(), wanted, query.place)
-    return render(
-        "batches/index.html",
-        "batches/_table.html",
-        batches=found.items,
-        query=query,
-        next_url=url_for("batches.index", **query.args, cursor=found.next_cursor) if found.next_cursor else None,
-        first_url=url_for("batches.index", **query.args) if query.cursor else None,
-        api_url=(portal().settings.public_url or request.url_root).rstrip("/") + "/api/v2/batches",
-    )
+    return show_list("batches", query, found)
 
 
 @pages.get("/batches/<name:number>")

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request, url_for
 
 from portal.pages.filters import Filter, ListQuery
 from portal.pages.hx import render
+from portal.pages.listing import show_list
 from portal.pages.sign_in import signed_in_only
 from portal.services.paging import Place
 from portal.services.parts import PartQuery, list_parts, show_part
@@ -18,7 +19,7 @@ from portal.services.runs import page_runs
 from portal.services.unit_lists import list_units
 from portal.services.unit_queries import UnitQuery
 from portal.services.yields import Yield, yield_of_revision, yields_of_part
-from portal.web import actor, db, portal
+from portal.web import actor, db
 
 pages = signed_in_only(Blueprint("parts", __name__))
 
@@ -35,16 +36,7 @@ def index() -> Response:
     procedure = query["procedure_ids"]
     wanted = PartQuery(query["search_query"] or None, (procedure,) if procedure else ())
     found = list_parts(db(), actor(), wanted, query.place)
-    return render(
-        "parts/index.html",
-        "parts/_table.html",
-        parts=found.items,
-        query=query,
-        procedures=list_procedures(db(), actor()),
-        next_url=url_for("parts.index", **query.args, cursor=found.next_cursor) if found.next_cursor else None,
-        first_url=url_for("parts.index", **query.args) if query.cursor else None,
-        api_url=(portal().settings.public_url or request.url_root).rstrip("/") + "/api/v2/parts",
-    )
+    return show_list("parts", query, found, procedures=list_procedures(db(), actor()))
 
 
 @pages.get("/parts/<name:number>")

@@ -8,7 +8,8 @@ from flask import Blueprint, Response, request, url_for
 
 from portal.pages.charts import LineChart, line_chart
 from portal.pages.filters import ListQuery
-from portal.pages.hx import render, standing_at
+from portal.pages.hx import render
+from portal.pages.listing import show_list
 from portal.pages.run_filters import OLDER, first_filters, more_filters
 from portal.pages.sign_in import signed_in_only
 from portal.services import runs as run_services
@@ -17,7 +18,7 @@ from portal.services.run_details import PhaseView, RunDetail, show_logs, show_ph
 from portal.services.run_filter_input import RunFilterIn
 from portal.services.run_pieces import MOST_FAILED, Start
 from portal.services.runs import RunRow
-from portal.web import actor, db, portal
+from portal.web import actor, db
 from station.operator_limits import limit_words
 from station.operator_sweeps import result_text, worst_point
 
@@ -55,21 +56,7 @@ def index() -> Response:
     wanted, problems = query.attempt(lambda: query.read(RunFilterIn).as_filter())
     if wanted is not None:
         found = run_services.page_runs(db(), actor(), wanted, query.place)
-    answer = render(
-        "runs/index.html",
-        "runs/_table.html",
-        status=422 if problems else 200,
-        runs=found.items,
-        query=query,
-        filters=filters,
-        first_filters=first,
-        groups=groups,
-        problems=problems,
-        next_url=url_for("runs.index", **query.args, cursor=found.next_cursor) if found.next_cursor else None,
-        first_url=url_for("runs.index", **query.args) if query.cursor else None,
-        api_url=(portal().settings.public_url or request.url_root).rstrip("/") + "/api/v2/runs",
-    )
-    return standing_at(answer, url_for("runs.index", **query.args))
+    return show_list("runs", query, found, problems, filters=filters, first_filters=first, groups=groups)
 
 
 @pages.get("/runs/<run_id>")

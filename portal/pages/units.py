@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request, url_for
 
 from portal.pages.filters import OUTCOMES, PAGE_SIZE, SAMPLES, Filter, FilterGroup, ListQuery, things, words
-from portal.pages.hx import render, standing_at
+from portal.pages.hx import render
+from portal.pages.listing import show_list
 from portal.pages.sign_in import signed_in_only
 from portal.services.paging import CountedPage
 from portal.services.procedures import list_procedures
@@ -21,7 +22,7 @@ from portal.services.unit_lists import UnitRow, list_units
 from portal.services.unit_lookup import find_unit
 from portal.services.unit_queries import UnitQuery
 from portal.services.users import list_users
-from portal.web import actor, db, portal
+from portal.web import actor, db
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -93,21 +94,7 @@ def index() -> Response:
     wanted, problems = query.attempt(lambda: _wanted(query))
     if wanted is not None:
         found = list_units(db(), actor(), wanted, query.place)
-    answer = render(
-        "units/index.html",
-        "units/_table.html",
-        status=422 if problems else 200,
-        units=found.items,
-        query=query,
-        filters=filters,
-        first_filters=first,
-        groups=groups,
-        problems=problems,
-        next_url=url_for("units.index", **query.args, cursor=found.next_cursor) if found.next_cursor else None,
-        first_url=url_for("units.index", **query.args) if query.cursor else None,
-        api_url=(portal().settings.public_url or request.url_root).rstrip("/") + "/api/v2/units",
-    )
-    return standing_at(answer, url_for("units.index", **query.args))
+    return show_list("units", query, found, problems, filters=filters, first_filters=first, groups=groups)
 
 
 @pages.get("/units/<name:serial_number>")

@@ -82,7 +82,7 @@ def read_table(content: bytes) -> Table:
     except csv.Error as error:
         raise BadRequest(f"The file is not a table, at line {reader.line_num}: {error}.") from error
     if cells != [_END]:
-        raise BadRequest(f"The file ends inside a cell in quotes, which row {number} began: is it whole?")
+        raise BadRequest(f"The file ends inside a cell in quotes, which row {number} began. A quote may be missing.")
     if len(records) < 2:
         raise BadRequest("The file is not a table: it needs a row of column names, and rows below it.")
     header, *rows = records
