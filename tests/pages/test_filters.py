@@ -119,6 +119,8 @@ def test_what_cannot_be_read_is_said_and_stays(
         assert says in answer.text.partition('role="alert"')[2].partition("</div>")[0]
         assert serials(answer.text) == []
         assert len(chips(answer.text)) == 1
+        if not headers:  # the whole page, with the field
+            assert re.search(rf'name="{query.partition("=")[0]}"[^>]+aria-invalid="true"', answer.text)
 
 
 def test_a_time_is_shown_where_it_is_typed_and_in_its_chip(viewer: FlaskClient) -> None:
