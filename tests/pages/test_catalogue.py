@@ -6,34 +6,17 @@ import io
 import itertools
 import re
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
 from portal.database import Db
-from portal.services import attachments, parts, procedures, runs, units
+from portal.services import attachments, parts, units
 from portal.services.actors import SYSTEM
 from portal.services.unit_children import add_child
-from tests.pages.records import record
 
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 Tested = Callable[..., str]
-
-
-@pytest.fixture
-def procedure_id(db: Db) -> str:
-    return procedures.create_procedure(db, SYSTEM, "PCBA functional test", "pcba_functional").id
-
-
-@pytest.fixture
-def tested(db: Db, procedure_id: str) -> Tested:
-    """Stores a run; its id."""
-
-    def run(serial: str, minute: int = 0, **facts: object) -> str:
-        return runs.create_run(db, SYSTEM, record(procedure_id, serial, after=timedelta(minutes=minute), **facts))
-
-    return run
 
 
 def made(db: Db, serial: str, part: str = "PCB-100", **facts: object) -> str:

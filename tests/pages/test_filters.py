@@ -12,29 +12,13 @@ from flask.testing import FlaskClient
 
 from portal.database import Db
 from portal.pages import run_filters, units
-from portal.services import procedures, runs
 from portal.services.actors import SYSTEM
 from portal.services.run_filter_input import RunFilterIn
 from portal.services.unit_filter_input import UnitFilterIn
-from tests.pages.records import BEGAN_AT, record
+from tests.pages.records import BEGAN_AT
 
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 Tested = Callable[..., str]
-
-
-@pytest.fixture
-def procedure_id(db: Db) -> str:
-    return procedures.create_procedure(db, SYSTEM, "PCBA functional test", "pcba_functional").id
-
-
-@pytest.fixture
-def tested(db: Db, procedure_id: str) -> Tested:
-    """Stores a run; its id."""
-
-    def run(serial: str, minute: int = 0, **facts: object) -> str:
-        return runs.create_run(db, SYSTEM, record(procedure_id, serial, after=timedelta(minutes=minute), **facts))
-
-    return run
 
 
 def serials(text: str) -> list[str]:
