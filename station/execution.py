@@ -93,9 +93,9 @@ class Execution:
         self._prompting.answer(request_id, values, by)
 
     def stop(self, by: str | None, reason: str | None) -> None:
-        """Ask the test to end: phase interrupted, teardown executed. A second call changes nothing."""
+        """Ask the test to end: phase interrupted, teardown executed. A second one, or one too late, changes nothing."""
         with self._events.lock:
-            if self._stops.ask():
+            if not self.journal.is_complete and self._stops.ask():
                 self._events.emit(RunStopping, by=by, reason=reason)
                 self._prompting.close_all("stopped")
                 self._send({"type": "stop"})
@@ -103,7 +103,7 @@ class Execution:
     def kill(self, by: str | None) -> None:
         """End the process: SIGTERM now, SIGKILL a moment later. A second call changes nothing."""
         with self._events.lock:
-            if self._stops.ask_kill():
+            if not self.journal.is_complete and self._stops.ask_kill():
                 self._events.emit(RunStopping, by=by, is_kill=True)
                 self._prompting.close_all("stopped")
                 if self._child:
