@@ -109,7 +109,8 @@ def _rules(app: Flask) -> list[Rule]:
 
 def _operations(app: Flask) -> dict[str, Operation]:
     """The API's operations, by endpoint."""
-    named: dict[str, Operation] = {one.name.replace(".", "_"): one for one in app.extensions["stationmaster.operations"]}
+    every: tuple[Operation, ...] = app.extensions["stationmaster.operations"]
+    named = {one.name.replace(".", "_"): one for one in every}
     endpoints = [rule.endpoint for rule in _rules(app)]
     return {one: named[name] for one in endpoints if (name := one.rpartition(".")[2]) in named and one not in PAGES}
 

@@ -67,6 +67,7 @@ PAGES: dict[str, Access] = {
     "overview.index": A.START,
     "parts.index": A.SEE,
     "parts.show": A.SEE,
+    "parts.show_one_revision": A.SEE,
     "people.change_role": A.ADMINISTER,
     "people.create": A.ADMINISTER,
     "people.index": A.ADMINISTER,

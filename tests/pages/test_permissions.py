@@ -82,6 +82,7 @@ class Plant:
     def undo(self) -> None:
         with sqlite3.connect(self.path) as live:
             self.kept.backup(live)
+        shutil.copytree(self.path.parent.parent / "files", self.path.parent, dirs_exist_ok=True)
 
 
 def keep(path: Path) -> sqlite3.Connection:
@@ -144,6 +145,7 @@ def plant(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             signer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
             cookies[role] = signer.dumps({"_user_id": token, "_fresh": True, "_permanent": True})
     path = data_dir / "portal.db"
+    shutil.copytree(data_dir, data_dir.parent / "files", ignore=shutil.ignore_patterns("portal.db*", "*.lock"))
     things |= {"session_id": own["viewer"]["session_id"], "key_id": own["viewer"]["key_id"]}
     yield Plant(app, cast, things, cookies, keys, own, path, keep(path))
     stop(app)
