@@ -6,6 +6,7 @@ on stdout, alone; whatever is refused is one line on stderr.
 
 from __future__ import annotations
 
+import json
 import secrets
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from flask import Flask
 from portal import migrations
 from portal.database import Database, Db
 from portal.errors import PortalError
-from portal.services import api_keys, procedures, setup_tokens, stations, users
+from portal.services import api_keys, invitations, members, procedures, setup_tokens, stations, users
 from portal.services.actors import SYSTEM, Role
 from portal.services.station_lookup import find_station_by_name
 from portal.settings import BadSetting, Settings, load_settings
@@ -82,11 +83,58 @@ def add_user(
     """Add a user. Prints the password when it made one."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
     with _open(data_dir) as db:
-        if if_missing and users.find_user_by_email(db, email) is not None:
+        if if_missing and users.find_member(db, email) is not None:
             return
         users.create_user(db, SYSTEM, email, role, password, name)
     if not password_stdin:
         click.echo(password)
+
+
+@user.command("ls")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@data_dir_option
+def list_members(as_json: bool, data_dir: Path | None) -> None:
+    """List the members: address, role, name."""
+    with _open(data_dir, is_new_ok=False) as db:
+        after: str | None = ""
+        while after is not None:
+            found = members.page_members(db, SYSTEM, after=after)
+            for one in found.items:
+                facts = {"email": one.email, "role": one.role.value, "name": one.name, "id": one.id}
+                click.echo(json.dumps(facts) if as_json else f"{one.email}\t{one.role.value}\t{one.name or ''}")
+            after = found.next_after
+
+
+@user.command("role")
+@click.argument("email")
+@click.argument("role", type=click.Choice([role.value for role in Role]))
+@data_dir_option
+def change_role(email: str, role: str, data_dir: Path | None) -> None:
+    """Give a member another role."""
+    with _open(data_dir, is_new_ok=False) as db:
+        members.change_role(db, SYSTEM, _member_id(db, email), role)
+
+
+@user.command("remove")
+@click.argument("email")
+@data_dir_option
+def remove_member(email: str, data_dir: Path | None) -> None:
+    """Remove a member: signed out everywhere, and their keys stop working. What they did keeps their name."""
+    with _open(data_dir, is_new_ok=False) as db:
+        members.remove_member(db, SYSTEM, _member_id(db, email))
+
+
+@user.command("invite")
+@click.argument("email")
+@click.option("--role", required=True, type=click.Choice([role.value for role in Role]), help="What they will be.")
+@data_dir_option
+def invite_member(email: str, role: str, data_dir: Path | None) -> None:
+    """Make a link by which a new member comes in, and print it. It works once, for seven days."""
+    with _open(data_dir) as db:
+        made = invitations.invite(db, SYSTEM, email, role)
+        settings = db.settings
+    base = (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+    click.echo(f"{base}/join/{made.token}")
 
 
 @portal.group()
@@ -107,7 +155,7 @@ def create_key(email: str | None, station: str | None, name: str, data_dir: Path
         if station is not None:
             made = api_keys.create_station_key(db, SYSTEM, stations.require_station(db, station).id, name)
         else:
-            owner = users.find_user_by_email(db, email or "")
+            owner = users.find_member(db, email or "")
             if owner is None:
                 raise Refusal(f"there is no user {email}: add one with `portal user add`")
             made = api_keys.create_user_key(db, SYSTEM, owner, name)
@@ -173,6 +221,13 @@ def create_token(station: str, data_dir: Path | None) -> None:
     with _open(data_dir, is_new_ok=False) as db:
         made = setup_tokens.issue_setup_token(db, SYSTEM, stations.require_station(db, station).id)
     click.echo(made.token)
+
+
+def _member_id(db: Db, email: str) -> str:
+    found = users.find_member(db, email)
+    if found is None:
+        raise Refusal(f"there is no member {email}: `portal user ls` lists them")
+    return found.id
 
 
 def _settings(data_dir: Path | None, **given: Any) -> Settings:

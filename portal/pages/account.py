@@ -87,7 +87,7 @@ def create_key() -> ResponseReturnValue:
     except Invalid as invalid:
         return _page(key_form=Form(form.values, form.lists, {"key_name": invalid.message}), status=422)
     _fresh_keys().put((actor().id, "key"), key)
-    return redirect(url_for("account.show", _anchor="keys"), 303)
+    return redirect(url_for("account.show", _anchor="api-keys"), 303)
 
 
 @pages.post("/account/keys/<key_id>/remove")
@@ -95,7 +95,7 @@ def revoke_key(key_id: str) -> ResponseReturnValue:
     """Delete a key."""
     accounts.revoke_key(db(), actor(), key_id)
     flash("The key no longer works.")
-    return redirect(url_for("account.show", _anchor="keys"), 303)
+    return redirect(url_for("account.show", _anchor="api-keys"), 303)
 
 
 def _page(

@@ -13,7 +13,8 @@ import pytest
 
 from portal.live import run_events
 from portal.live.run_events import RunEvents, RunStream
-from portal.models import ApiKey, User
+from portal.models import ApiKey, Station, User
+from portal.services import members, teams
 from portal.services.actors import SYSTEM
 from portal.services.api_keys import create_user_key
 from portal.services.run_notices import Filter
@@ -51,8 +52,10 @@ class Reader:
         return int(found["id"]), json.loads(found["data"])
 
     def is_over(self) -> bool:
-        """Whether nothing but comments comes until the end."""
-        return all(line.startswith(":") or not line for line in self._lines)
+        """Whether nothing but comments comes until the end, or the cut."""
+        with contextlib.suppress(httpx.RemoteProtocolError):
+            return all(line.startswith(":") or not line for line in self._lines)
+        return True
 
 
 @contextlib.contextmanager
@@ -204,3 +207,31 @@ def test_who_only_asks_for_the_head_leaves_no_stream_behind(api: Api, hub: RunEv
 
 def test_nobody_follows_without_a_key(api: Api) -> None:
     assert api.call(None, "GET", PATH).status_code == 401
+
+
+def test_a_viewer_follows_the_stations_of_their_team_and_the_stream_ends_when_that_changes(
+    api: Api, hub: RunEvents
+) -> None:
+    with api.database.open() as db:
+        mine, others = teams.create_team(db, SYSTEM, "Mine"), teams.create_team(db, SYSTEM, "Others")
+        teams.set_teams(db, SYSTEM, api.cast.vera.id, [mine.id])
+        with db.write():
+            db.session.get_one(Station, api.cast.station.id).team_id = others.id
+    with following(api, "vera") as vera, following(api, "dev") as dev:
+        hidden, seen = store(api, "bench"), store(api, "dev")
+        assert [dev.event()[1]["id"] for _ in range(2)] == [hidden, seen]
+        assert vera.event()[1]["id"] == seen
+
+        with api.database.open() as db:
+            teams.set_teams(db, SYSTEM, api.cast.vera.id, [others.id])
+        assert vera.is_over()
+    with following(api, "vera", **{"Last-Event-ID": "0"}) as vera:
+        told = [vera.event()[1]["id"]]
+        while told[-1] != seen:
+            told.append(vera.event()[1]["id"])
+        assert hidden in told
+
+        with api.database.open() as db:
+            members.remove_member(db, SYSTEM, api.cast.vera.id)
+        assert vera.is_over()
+    assert api.call("vera", "GET", PATH).status_code == 401
