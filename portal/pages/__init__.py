@@ -17,13 +17,29 @@ from portal.pages import (
     runs,
     security,
     sign_in,
+    station_labels,
+    station_settings,
     stations,
     units,
     webhooks,
 )
 from station import operator_formats, operator_limits, operator_sweeps
 
-AREAS = (overview, stations, enrolment, procedures, runs, units, parts, batches, attachments, webhooks, reference)
+AREAS = (
+    overview,
+    stations,
+    station_settings,
+    station_labels,
+    enrolment,
+    procedures,
+    runs,
+    units,
+    parts,
+    batches,
+    attachments,
+    webhooks,
+    reference,
+)
 
 
 def register(app: Flask) -> None:

@@ -52,6 +52,11 @@ class StationSettings:
     picture_id: str | None
     etag: str
 
+    @property
+    def expected(self) -> str:
+        """When it is expected to be there, in a line."""
+        return shifts.in_words(self.shifts)
+
     def values(self) -> dict[str, Any]:
         """By field, for a form."""
         return {
