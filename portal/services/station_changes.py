@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
+from sqlalchemy.orm.attributes import flag_modified
 
 from portal.announcements import StationChanged
 from portal.errors import Invalid, Issue
@@ -193,6 +194,7 @@ def _merge_metadata(station: Station, changes: Mapping[str, Any]) -> Changes:
     }
     if found:
         station.station_metadata = after
+        flag_modified(station, "station_metadata")  # which SQLAlchemy would not see in a 1 that becomes True
     return found
 
 

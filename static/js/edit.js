@@ -1,9 +1,8 @@
 // A heading that can be edited in its place: the button shows the field, Enter saves, Escape puts back what was there.
-const parts = (edit) => ["h1", "[data-edit-open]", "[data-edit-form]"].map((name) => edit.querySelector(name));
+const parts = (edit) => ["open", "form"].map((name) => edit.querySelector(`[data-edit-${name}]`));
 
 const turn = (edit, isOpen) => {
-  const [heading, open, form] = parts(edit);
-  heading.classList.toggle("visually-hidden", isOpen);
+  const [open, form] = parts(edit);
   open.hidden = isOpen;
   form.hidden = !isOpen;
   const input = form.querySelector("input:not([type=hidden])");
