@@ -16,6 +16,7 @@ from portal.services.station_settings import METADATA, Clash, Seen
 
 KINDS = ("text", "number", "true or false")
 FIELDS = ("name", "team", "notes", "time_zone", "shifts", "metadata", "picture")
+KEEP = "keep."  # before the field, in the name of the choice between mine and theirs
 _WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
 _TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
@@ -101,8 +102,8 @@ class SettingsForm:
 
     def dropped(self) -> frozenset[str]:
         """The fields in which the person takes what somebody else has set."""
-        chosen = {name.removeprefix("keep."): words for name, words in self.fields.values.items()}
-        return frozenset(name for name, words in chosen.items() if words == "theirs")
+        values = self.fields.values
+        return frozenset(name[len(KEEP) :] for name in values if name.startswith(KEEP) and values[name] == "theirs")
 
     def refused(self, invalid: Invalid) -> SettingsForm:
         """The same with the messages by their fields."""
