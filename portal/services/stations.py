@@ -117,7 +117,8 @@ def create_station(
             station_metadata=dict(metadata or {}),
         )
         db.session.add(made)
-        audit.record(db, actor, "station:created", made, number=made.number)
+        changes = {"team": (None, team.name)} if team is not None else None
+        audit.record(db, actor, "station:created", made, changes=changes, number=made.number)
         for procedure in procedures:
             insert_or_ignore(db, StationProcedure, station_id=made.id, procedure_id=procedure.id, linked_at=now)
             audit.record(db, actor, "procedure:linked", made, procedure=procedure.name, procedure_id=procedure.id)
