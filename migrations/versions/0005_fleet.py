@@ -39,7 +39,7 @@ STATION_ORDERS = (
     ("presence_since", "id"),
     ("team_id", "name_key", "id"),
 )
-SECONDS = ("length_s", "up_s", "down_s", "maint_s", "off_s", "unknown_s", "none_s")
+SECONDS = ("length_s", "up_s", "down_s", "off_s", "unknown_s", "none_s")
 ROLES = "role IN ('owner', 'admin', 'developer', 'viewer', 'operator')"
 REFUSAL = "audit entries are only ever added to"
 
@@ -173,7 +173,7 @@ def _make_tables() -> None:
         sa.Column("station_id", ID, nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("zone", sa.String(length=64), nullable=False),
-        *(sa.Column(name, sa.Integer(), nullable=False) for name in (*SECONDS, "outages", "longest_s", "blips")),
+        *(sa.Column(name, sa.Integer(), nullable=False) for name in (*SECONDS, "outages", "longest_s")),
         sa.ForeignKeyConstraint(
             ["station_id"], ["stations.id"], name=op.f("fk_station_days_station_id_stations"), ondelete="CASCADE"
         ),

@@ -32,7 +32,8 @@ class StationState(Base):
 class StationDay(Base):
     """A finished day of a station, cut in ``zone``: whole seconds of each state, which sum to ``length_s``.
 
-    Made from its transitions once, after the day's end, and kept for ever. ``blips``: silences too short for an outage.
+    Made from its transitions once, after the day's end, and kept for ever. ``outages``: those that began in it or went
+    on in it; ``longest_s``: the length of the longest, as far as it lay in this day.
     """
 
     __tablename__ = "station_days"
@@ -43,13 +44,11 @@ class StationDay(Base):
     length_s: Mapped[int]
     up_s: Mapped[int]
     down_s: Mapped[int]
-    maint_s: Mapped[int]
     off_s: Mapped[int]
     unknown_s: Mapped[int]
     none_s: Mapped[int]
     outages: Mapped[int]
     longest_s: Mapped[int]
-    blips: Mapped[int]
 
 
 class PortalAlive(Base):

@@ -21,6 +21,7 @@ from portal.pages import (
     station_settings,
     stations,
     units,
+    uptime,
     webhooks,
 )
 from station import operator_formats, operator_limits, operator_sweeps
@@ -31,6 +32,7 @@ AREAS = (
     station_settings,
     station_labels,
     enrolment,
+    uptime,
     procedures,
     runs,
     units,
@@ -49,6 +51,7 @@ def register(app: Flask) -> None:
     operator_formats.register(app.jinja_env)
     operator_limits.register(app.jinja_env)
     operator_sweeps.register(app.jinja_env)
+    uptime.register_words(app)
     sign_in.register(app)
     errors.register(app)
     for area in AREAS:

@@ -12,6 +12,7 @@ from portal.pages.forms import Form
 from portal.pages.hx import render
 from portal.pages.sign_in import signed_in_only
 from portal.pages.station_labels import to_station
+from portal.pages.uptime import uptime_of
 from portal.services import procedures as procedure_services
 from portal.services import setup_tokens
 from portal.services import stations as station_services
@@ -115,6 +116,7 @@ def _page(station_id: str, form: Form | None, status: int = 200, clash: Clash | 
         status=status,
         station=station,
         activity=activity_of(station),
+        uptime=uptime_of(station.id),
         form=form or Form({"name": station.name}),
         clash=clash,
         is_naming=form is not None,
