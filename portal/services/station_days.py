@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, delete, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from portal.models import PortalAlive, Station, StationDay, StationState
+from portal.services import shifts
 from portal.services.actors import Actor
 from portal.services.presence import State
 from portal.services.station_lookup import get_station
@@ -215,9 +216,9 @@ def forget_transitions(db: Db, now: datetime | None = None) -> int:
         )
 
 
-def zone_of(db: Db, name: str | None) -> ZoneInfo:  # noqa: ARG001
+def zone_of(db: Db, name: str | None) -> ZoneInfo:
     """The zone in which a station's days are cut; the portal's for one that has none."""
-    return ZoneInfo(name or "UTC")
+    return ZoneInfo(name or db.settings.time_zone)
 
 
 @lru_cache(maxsize=4096)
@@ -280,7 +281,9 @@ def _open_days(db: Db, facts: _Facts, settled: datetime) -> Iterator[tuple[date,
 def _day(db: Db, facts: _Facts, day: date, begin: datetime, end: datetime, transitions: Sequence[Transition]) -> Day:
     before = bisect_right(transitions, begin, key=lambda one: one.at)
     after = bisect_right(transitions, end, key=lambda one: one.at)
-    found = sum_up(transitions[max(0, before - 1) : after], facts.created_at, begin, end, _planned(facts, begin, end))
+    found = sum_up(
+        transitions[max(0, before - 1) : after], facts.created_at, begin, end, _planned(db, facts, begin, end)
+    )
     return Day(
         day=day,
         zone=zone_of(db, facts.time_zone).key,
@@ -295,8 +298,13 @@ def _day(db: Db, facts: _Facts, day: date, begin: datetime, end: datetime, trans
     )
 
 
-def _planned(_facts: _Facts, _begin: datetime, _end: datetime) -> Sequence[Span]:
-    return ()
+def _planned(db: Db, facts: _Facts, begin: datetime, end: datetime) -> Sequence[Span]:
+    """When the station was not expected: what its shifts leave free."""
+    if facts.shifts is None:
+        return ()
+    expected = shifts.expected_spans(shifts.load(facts.shifts), zone_of(db, facts.time_zone), begin, end)
+    edges = [begin, *(edge for span in expected for edge in span), end]
+    return [(left, right) for left, right in zip(edges[::2], edges[1::2], strict=True) if left < right]
 
 
 def _before_its_time(day: date, zone: str) -> Day:
@@ -306,7 +314,7 @@ def _before_its_time(day: date, zone: str) -> Day:
 
 def _sum(db: Db, facts: _Facts, begin: datetime, end: datetime) -> Uptime:
     transitions = _transitions(db, {facts.id: begin})[facts.id]
-    return sum_up(transitions, facts.created_at, begin, end, _planned(facts, begin, end))
+    return sum_up(transitions, facts.created_at, begin, end, _planned(db, facts, begin, end))
 
 
 def _facts_of(db: Db, station_ids: Sequence[str] | None, *conditions: ColumnElement[bool]) -> list[_Facts]:
