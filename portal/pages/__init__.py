@@ -10,6 +10,7 @@ from portal.pages import (
     enrolment,
     errors,
     hx,
+    installations,
     overview,
     parts,
     procedures,
@@ -17,6 +18,8 @@ from portal.pages import (
     runs,
     security,
     sign_in,
+    station_keys,
+    station_removal,
     stations,
     units,
     uptime,
@@ -28,6 +31,9 @@ AREAS = (
     overview,
     stations,
     enrolment,
+    station_keys,
+    installations,
+    station_removal,
     uptime,
     procedures,
     runs,
@@ -48,6 +54,7 @@ def register(app: Flask) -> None:
     operator_limits.register(app.jinja_env)
     operator_sweeps.register(app.jinja_env)
     uptime.register_words(app)
+    installations.register_words(app)
     sign_in.register(app)
     errors.register(app)
     for area in AREAS:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.errors import Conflict, Invalid
-from portal.pages.activities import activities_of, activity_of
+from portal.errors import Conflict, Invalid, NotFound
+from portal.pages.activities import activities_of, activity_of, vitals_of
 from portal.pages.enrolment import hand_over
 from portal.pages.forms import Form
 from portal.pages.hx import render
 from portal.pages.sign_in import signed_in_only
+from portal.pages.station_removal import archived_page
 from portal.pages.uptime import uptime_of
 from portal.services import procedures as procedure_services
 from portal.services import setup_tokens
@@ -61,8 +62,11 @@ def create() -> ResponseReturnValue:
 
 @pages.get("/stations/<station_id>")
 def show(station_id: str) -> Response:
-    """The page of one station."""
-    return _page(station_id, None)
+    """The page of one station, archived ones included."""
+    try:
+        return _page(station_id, None)
+    except NotFound:
+        return archived_page(station_id)
 
 
 @pages.post("/stations/<station_id>/name")
@@ -109,6 +113,7 @@ def _page(station_id: str, form: Form | None, status: int = 200) -> Response:
         status=status,
         station=station,
         activity=activity_of(station),
+        vitals=vitals_of(station),
         uptime=uptime_of(station.id),
         form=form or Form({"name": station.name}),
         unlinked=[procedure for procedure in procedures if procedure.id not in linked],
