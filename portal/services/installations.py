@@ -85,7 +85,7 @@ def revoke_installation(
     require(actor, Permission.EDIT)
     now = now or datetime.now(UTC)
     with db.write():
-        db.serialise("stations")
+        take_turn(db, station_id)
         station = get_station(db, actor, station_id)
         machine = db.session.get(Installation, installation_id) if names.is_id(installation_id) else None
         if machine is None or machine.station_id != station.id:
@@ -103,6 +103,11 @@ def revoke_installation(
         db.announce(LinkRevoked(station.id, f"it was {why}", key_ids))
         db.announce(StationChanged(station.id))
     return machine.hostname
+
+
+def take_turn(db: Db, station_id: str) -> None:
+    """Let one transaction at a time decide on the machine of the station."""
+    db.serialise(f"machine of {station_id}")
 
 
 def end_installation(db: Db, machine: Installation, why: str, now: datetime) -> frozenset[str]:

@@ -18,7 +18,7 @@ from portal.models.base import new_id
 from portal.services import audit, names, secrets
 from portal.services.actors import Actor, Permission, require
 from portal.services.api_keys import insert_key
-from portal.services.installations import end_installation, find_installation
+from portal.services.installations import end_installation, find_installation, take_turn
 from portal.services.station_lookup import find_station, get_station
 from portal.services.upsert import changed
 
@@ -98,6 +98,7 @@ def redeem_setup_token(db: Db, token: str, facts: MachineFacts, now: datetime | 
             User, User.id == SetupToken.created_by_user_id
         )
         station_id, *maker = db.session.execute(issued.where(SetupToken.token_hash == token_hash)).one()
+        take_turn(db, station_id)
         station = find_station(db, station_id)
         if station is None:
             raise BadRequest(f"The station of this setup token no longer exists. {NEXT_STEP}", "token")

@@ -26,7 +26,7 @@ from portal.models import (
 from portal.services import audit, presence
 from portal.services.actors import Actor, Permission, require
 from portal.services.attachments import delete_attachments
-from portal.services.installations import end_installation, find_installation
+from portal.services.installations import end_installation, find_installation, take_turn
 from portal.services.station_lists import STATIONS, select_stations
 from portal.services.station_lookup import get_station
 
@@ -92,6 +92,7 @@ def remove_station(db: Db, actor: Actor, station_id: str, now: datetime | None =
     now = now or datetime.now(UTC)
     with db.write():
         db.serialise("stations")
+        take_turn(db, station_id)
         station = get_station(db, actor, station_id)
         # Waits for a record that is just being stored: it makes the difference between archiving and deleting.
         if db.session.scalar(select(Station.id).where(Station.id == station.id).with_for_update()) is None:
