@@ -29,7 +29,7 @@ SESSION_CHECK_S = 60.0  # a session that expires, or is ended by another program
 
 def register(blueprint: Blueprint, sock: Sock, fleet: Fleet) -> None:
     """Add the routes to the blueprint."""
-    feeds = {f"{blueprint.name}.fleet", f"{blueprint.name}.operator"}
+    feeds = {f"{blueprint.name}.{name}" for name in ("fleet", "machine", "operator")}
 
     @blueprint.before_request
     def before_handshake() -> Response | None:
@@ -51,16 +51,22 @@ def register(blueprint: Blueprint, sock: Sock, fleet: Fleet) -> None:
 
     @sock.route("/live/fleet", bp=blueprint, endpoint="fleet")  # type: ignore[untyped-decorator]
     def fleet_feed(ws: Any) -> None:
-        _watch(fleet, ws, FLEET_TOPIC, fleet.snapshot)
+        _watch(fleet, ws, (FLEET_TOPIC, fleet.snapshot))
+
+    @sock.route("/live/fleet/<station_id>", bp=blueprint, endpoint="machine")  # type: ignore[untyped-decorator]
+    def machine_feed(ws: Any, station_id: str) -> None:
+        """The same, and the machine of one station: on one socket."""
+        machine = (fleet.machine_topic(station_id), lambda: fleet.machine_snapshot(station_id))
+        _watch(fleet, ws, (FLEET_TOPIC, fleet.snapshot), machine)
 
     @sock.route("/live/stations/<station_id>", bp=blueprint, endpoint="operator")  # type: ignore[untyped-decorator]
     def operator_feed(ws: Any, station_id: str) -> None:
         station = fleet.stations.get(station_id)
         if station is not None:
-            _watch(fleet, ws, station.topic, station.snapshot)
+            _watch(fleet, ws, (station.topic, station.snapshot))
 
 
-def _watch(fleet: Fleet, ws: Any, topic: str, snapshot: Callable[[], Iterable[Change]]) -> None:
+def _watch(fleet: Fleet, ws: Any, *topics: tuple[str, Callable[[], Iterable[Change]]]) -> None:
     web.close_db()  # a feed is open for hours: it must not hold a connection of the pool
     watcher = LiveSocket(ws, fleet.writer)
     watcher.session = current_user.token  # from here on a sign-out closes it; one just before is seen by the first look
@@ -72,10 +78,12 @@ def _watch(fleet: Fleet, ws: Any, topic: str, snapshot: Callable[[], Iterable[Ch
                     watcher.end(SIGNED_OUT, "signed out")
                     return
             if not is_joined:
-                fleet.hub.join(topic, watcher, snapshot)
+                for topic, snapshot in topics:
+                    fleet.hub.join(topic, watcher, snapshot)
                 is_joined = True
             watcher.receive(SESSION_CHECK_S)
     except ConnectionClosed:
         pass
     finally:
-        fleet.hub.leave(topic, watcher)
+        for topic, _snapshot in topics:
+            fleet.hub.leave(topic, watcher)

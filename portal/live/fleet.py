@@ -19,7 +19,7 @@ from portal.live.hub import Change, Hub
 from portal.live.presence import PresenceWatch
 from portal.live.run_events import RunEvents
 from portal.live.socket import POLICY_VIOLATION, RESTARTING, SIGNED_OUT, Writer
-from portal.live.stations import Link, LiveStation, LiveStations
+from portal.live.stations import Link, LiveStation, LiveStations, Vitals
 from portal.services import installations
 from portal.services import stations as station_services
 from portal.services.stations import StationFacts
@@ -29,7 +29,8 @@ from station.protocol import Replaced
 from station.run_state import RunState, Stage
 
 FLEET_TOPIC = "fleet"
-STATION_PARTS = ("status", "run", "live", "enrolment")  # one template each, and one element on the pages that show it
+MACHINE_PARTS = ("machine", "enrolment")  # the same of the pages that show one station's machine
+STATION_PARTS = ("status", "run", "live")  # one template each, and one element on the pages that show it
 
 log = structlog.get_logger(__name__)
 
@@ -130,10 +131,47 @@ class Fleet:
         """Current states of all stations with a live side, for a page that has just joined."""
         return [change for live in self.stations.all() for change in self._station_changes(live.facts.id)]
 
+    def machine_changed(self, station: LiveStation) -> None:
+        """The machine of a station has told how it is."""
+        self._show_machine(station.facts.id)
+
+    def vitals(self, station_id: str) -> Vitals | None:
+        """How the station's machine is, or was when it was last connected; None when it has not told."""
+        live = self.stations.find(station_id)
+        return live.vitals if live is not None else None
+
+    def machine_topic(self, station_id: str) -> str:
+        """The hub's topic of the pages that show the station's machine."""
+        return f"machine:{station_id}"
+
+    def machine_snapshot(self, station_id: str) -> list[Change]:
+        """The machine as it is now, for a page that has just joined."""
+        with self.database.open() as db:
+            row = station_services.find_row(db, station_id)
+            found = installations.list_installations(db, station_id) if row is not None else []
+        if row is None:
+            return []
+        machine = next((one for one in found if one.revoked_at is None), None)
+        former = [one for one in found if one.revoked_at is not None]
+        return [
+            Change(
+                f"#{dom_id('station', station_id, part)}",
+                self._render(
+                    f"stations/_{part}.html",
+                    station=row, machine=machine, former=former, vitals=self.vitals(station_id),
+                ),
+            )
+            for part in MACHINE_PARTS
+        ]  # fmt: skip
+
     # ── helpers ──
 
     def _show_station(self, station_id: str) -> None:
         self.hub.publish(FLEET_TOPIC, lambda: self._station_changes(station_id))
+        self._show_machine(station_id)
+
+    def _show_machine(self, station_id: str) -> None:
+        self.hub.publish(self.machine_topic(station_id), lambda: self.machine_snapshot(station_id))
 
     def _station_changes(self, station_id: str) -> list[Change]:
         with self.database.open() as db:
@@ -168,10 +206,11 @@ class Fleet:
                 self._show_station(station_id)
             case announcements.RunStored(_run_id, station_id) if station_id:
                 self._show_station(station_id)
-            case announcements.LinkRevoked(station_id, reason):
+            case announcements.LinkRevoked(station_id, reason, key_ids):
                 live = self.stations.find(station_id)
-                if live is not None:
-                    live.end_link(POLICY_VIOLATION, reason, last=Replaced(reason=reason))
+                last = Replaced(reason=reason)
+                if live is not None and live.end_link(POLICY_VIOLATION, reason, last, key_ids):
+                    self.presence.revoked(station_id)
             case announcements.SignedOut(token):
                 self.writer.end_of(token, SIGNED_OUT, "signed out")
             case _:

@@ -10,6 +10,7 @@ from portal.pages import (
     enrolment,
     errors,
     hx,
+    installations,
     overview,
     parts,
     procedures,
@@ -17,7 +18,9 @@ from portal.pages import (
     runs,
     security,
     sign_in,
+    station_keys,
     station_labels,
+    station_removal,
     station_settings,
     stations,
     units,
@@ -32,6 +35,9 @@ AREAS = (
     station_settings,
     station_labels,
     enrolment,
+    station_keys,
+    installations,
+    station_removal,
     uptime,
     procedures,
     runs,
@@ -52,6 +58,7 @@ def register(app: Flask) -> None:
     operator_limits.register(app.jinja_env)
     operator_sweeps.register(app.jinja_env)
     uptime.register_words(app)
+    installations.register_words(app)
     sign_in.register(app)
     errors.register(app)
     for area in AREAS:

@@ -9,6 +9,7 @@ from portal.web import portal
 
 if TYPE_CHECKING:
     from portal.live.fleet import Activity
+    from portal.live.stations import Vitals
 
 
 class HasId(Protocol):
@@ -22,6 +23,11 @@ class HasId(Protocol):
 def activity_of(station: HasId) -> Activity | None:
     """The run that goes on at the station; None while it is idle or has no link."""
     return portal().fleet.activity(station.id)
+
+
+def vitals_of(station: HasId) -> Vitals | None:
+    """How the station's machine is, or was when it was last connected; None when it has not told."""
+    return portal().fleet.vitals(station.id)
 
 
 def activities_of(stations: Iterable[HasId]) -> dict[str, Activity]:

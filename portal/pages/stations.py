@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.errors import Conflict, Invalid
-from portal.pages.activities import activities_of, activity_of
+from portal.errors import Conflict, Invalid, NotFound
+from portal.pages.activities import activities_of, activity_of, vitals_of
 from portal.pages.enrolment import hand_over
 from portal.pages.forms import Form
 from portal.pages.hx import render
 from portal.pages.sign_in import signed_in_only
 from portal.pages.station_labels import to_station
+from portal.pages.station_removal import archived_page
 from portal.pages.uptime import uptime_of
 from portal.services import procedures as procedure_services
 from portal.services import setup_tokens
@@ -64,9 +65,14 @@ def create() -> ResponseReturnValue:
 
 @pages.get("/stations/<station_id>")
 def show(station_id: str) -> ResponseReturnValue:
-    """The page of one station; from ST-0007 to it."""
+    """The page of one station, archived ones included; from ST-0007 to it."""
     number = read_number(station_id)
-    return to_station(number) if number is not None else _page(station_id, None)
+    if number is not None:
+        return to_station(number)
+    try:
+        return _page(station_id, None)
+    except NotFound:
+        return archived_page(station_id)
 
 
 @pages.post("/stations/<station_id>/name")
@@ -116,6 +122,7 @@ def _page(station_id: str, form: Form | None, status: int = 200, clash: Clash | 
         status=status,
         station=station,
         activity=activity_of(station),
+        vitals=vitals_of(station),
         uptime=uptime_of(station.id),
         form=form or Form({"name": station.name}),
         clash=clash,

@@ -45,7 +45,8 @@ OF_STATIONS = frozenset({Permission.VIEW, Permission.RECORD})
 class Actor:
     """Who acts. ``id``: of the user or the station. ``installation_id``: the machine that a station's key came with.
 
-    ``address``: where the request came from; None for the command line.
+    ``key_id``: the API key that was shown; None for a sign-in. ``address``: where the request came from; None for the
+    command line.
     """
 
     kind: Literal["user", "station", "system"]
@@ -55,6 +56,7 @@ class Actor:
     email: str | None = None
     installation_id: str | None = None
     address: str | None = None
+    key_id: str | None = None
 
     @property
     def is_station(self) -> bool:

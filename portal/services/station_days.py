@@ -156,12 +156,18 @@ def read_uptime(db: Db, actor: Actor, station_id: str, window: str, now: datetim
     station = get_station(db, actor, station_id)
     now = whole_second(now or datetime.now(UTC))
     if window == "24h":
-        (only,) = _facts_of(db, [station.id])
-        return _sum(db, only, now - ONE_DAY, now)
+        return sum_last_day(db, station.id, now)
     ((facts, days),) = _read(db, [station.id], now)
     strip = Strip(tuple(days)).last(WINDOW_DAYS[window])
     found = _sum(db, facts, now - timedelta(seconds=sum(day.length_s for day in strip.days)), now)
     return replace(found, seconds=strip.totals)  # what a finished day says stays, whatever was changed since
+
+
+def sum_last_day(db: Db, station_id: str, now: datetime) -> Uptime:
+    """The last 24 hours of the station, whoever asks."""
+    now = whole_second(now)
+    (facts,) = _facts_of(db, [station_id])
+    return _sum(db, facts, now - ONE_DAY, now)
 
 
 def read_intervals(db: Db, station_id: str, strip: Strip, day: Day | None, now: datetime) -> list[Interval]:

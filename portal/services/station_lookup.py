@@ -28,6 +28,15 @@ def get_station(db: Db, actor: Actor, station_id: str) -> Station:
     return found
 
 
+def get_station_or_archived(db: Db, actor: Actor, station_id: str) -> Station:
+    """The station, archived or not: for reading what it has left. Raises `NotFound`; `Forbidden`."""
+    require(actor, Permission.VIEW)
+    found = db.session.get(Station, station_id) if names.is_id(station_id) else None
+    if found is None or (actor.is_station and actor.id != found.id):
+        raise NotFound("station")
+    return found
+
+
 def find_station(db: Db, station_id: str) -> Station | None:
     """The station, whoever asks; None when it does not exist or is archived."""
     if not names.is_id(station_id):

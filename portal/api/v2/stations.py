@@ -217,7 +217,8 @@ def remove(id: str) -> IdOut:  # noqa: A002
 
     Its keys stop working at once, and its name is free again. Its runs stay.
     """
-    return {"id": remove_station(db(), actor(), id)}
+    remove_station(db(), actor(), id)
+    return {"id": id}
 
 
 def _tagged(found: StationDescription) -> Tagged:
