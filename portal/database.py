@@ -17,11 +17,12 @@ import structlog
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, PoolProxiedConnection, event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from portal.driver import send
 from portal.errors import Busy, StorageFull
 from portal.models.base import Base
 from portal.settings import Settings
@@ -81,6 +82,21 @@ class Db:
     def connection(self) -> Connection:
         """The connection of this piece of work, for statements that need no objects."""
         return self._connection or self.session.connection()
+
+    @contextlib.contextmanager
+    def driver(self) -> Iterator[PoolProxiedConnection]:
+        """The driver's connection, for `portal.driver`: that of the open transaction; outside of one, any that is free.
+
+        A read by itself needs no transaction, and saves the session the making of one.
+        """
+        if self._connection is not None or self.session.in_transaction():
+            yield self.connection.connection
+            return
+        free = self.database.engine.raw_connection()
+        try:
+            yield free
+        finally:
+            free.close()
 
     @property
     def is_writing(self) -> bool:
@@ -255,4 +271,4 @@ def tune_sqlite(engine: Engine, sync: str) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         is_write = connection.get_execution_options().get(WRITE)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+        send(connection.connection, connection.dialect, "BEGIN IMMEDIATE" if is_write else "BEGIN").close()

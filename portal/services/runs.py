@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, select
 
+from portal import driver
 from portal.announcements import RunStored
 from portal.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
 from portal.models import Curve, LogLine, Measurement, Phase, Procedure, Run, StationProcedure, Unit
@@ -86,8 +87,7 @@ def _procedure(db: Db, actor: Actor, named: str) -> tuple[str, str]:
     """
     is_uuid = is_id(named)
     asked = _PROCEDURE_BY_ID if is_uuid else _PROCEDURE_BY_IDENTIFIER
-    wanted = {"named": named.lower(), "station": actor.station_id}
-    found = db.connection.execute(asked, wanted).first()
+    found = driver.first(db, asked, named=named.lower(), station=actor.station_id)
     if found is None and not is_uuid:
         raise BadRequest(
             f"The procedure_id {named!r} is not a UUID, and no procedure has it as its short identifier.",

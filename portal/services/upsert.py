@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Column, Connection, CursorResult, Dialect, Table
+from sqlalchemy import Column, CursorResult, Dialect, Table
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
+from portal.driver import send
 from portal.models.ordinal import next_ordinal_sql
 
 if TYPE_CHECKING:
@@ -75,24 +76,11 @@ def _insert(
         for values, process in zip(columns, insert.processors, strict=True)
     ]
     parameters = list(zip(*columns, strict=True))
-    return _send(db.connection, insert.sql + ending, parameters)
-
-
-def _send(connection: Connection, sql: str, parameters: list[tuple[Any, ...]]) -> DBAPICursor:
-    """To the driver, past SQLAlchemy's machinery, whose errors are raised all the same."""
-    cursor = connection.connection.cursor()
-    try:
-        if len(parameters) == 1:
-            cursor.execute(sql, parameters[0])
-        else:
-            cursor.executemany(sql, parameters)
-    except Exception as error:
-        cursor.close()
-        dbapi_error = connection.dialect.loaded_dbapi.Error
-        if not isinstance(error, dbapi_error):
-            raise
-        raise DBAPIError.instance(sql, parameters, error, dbapi_error, dialect=connection.dialect) from error
-    return cursor
+    is_many = len(parameters) > 1
+    return send(
+        db.connection.connection, db.connection.dialect, insert.sql + ending,
+        parameters if is_many else parameters[0], is_many=is_many,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
