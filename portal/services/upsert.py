@@ -63,7 +63,7 @@ def changed(result: object) -> int:
 def _insert(
     db: Db, model: type[Base], rows: Sequence[dict[str, Any]], ending: str = "", *, is_asked: bool = False
 ) -> DBAPICursor:
-    db.session.flush()  # what the session still holds comes first: a row may refer to it
+    db.flush()  # what the session still holds comes first: a row may refer to it
     table = cast("Table", model.__table__)
     insert = _statement(table, tuple(rows[0]), db.connection.dialect)
     if is_asked:  # by RETURNING: the drivers do not agree on the row count of an INSERT
