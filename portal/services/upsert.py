@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Column, CursorResult, Dialect, Table
@@ -30,8 +31,8 @@ def insert_or_ignore(db: Db, model: type[Base], **values: Any) -> bool:
 
     On PostgreSQL it waits for a transaction that has just inserted the same: a query after it sees what that one did.
     """
-    by_column = {_column(model, name): value for name, value in values.items()}
-    returned = _insert(db, model, [by_column], " ON CONFLICT DO NOTHING", is_asked=True)
+    names = _columns(model, tuple(values))
+    returned = _insert(db, model, names, [values.values()], " ON CONFLICT DO NOTHING", is_asked=True)
     is_new = returned.fetchone() is not None
     returned.close()
     return is_new
@@ -40,7 +41,8 @@ def insert_or_ignore(db: Db, model: type[Base], **values: Any) -> bool:
 def insert_all(db: Db, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert many rows at once, all of the same columns. Column names, not attribute names."""
     if rows:
-        _insert(db, model, rows).close()
+        pick = itemgetter(*rows[0])
+        _insert(db, model, tuple(rows[0]), map(pick, rows)).close()
 
 
 def is_unique(db: Db) -> bool:
@@ -61,16 +63,17 @@ def changed(result: object) -> int:
 
 
 def _insert(
-    db: Db, model: type[Base], rows: Sequence[dict[str, Any]], ending: str = "", *, is_asked: bool = False
-) -> DBAPICursor:
+    db: Db, model: type[Base], names: tuple[str, ...], rows: Iterable[Iterable[Any]], ending: str = "", *,
+    is_asked: bool = False,
+) -> DBAPICursor:  # fmt: skip
     db.flush()  # what the session still holds comes first: a row may refer to it
     table = cast("Table", model.__table__)
-    insert = _statement(table, tuple(rows[0]), db.connection.dialect)
+    insert = _statement(table, names, db.connection.dialect)
     if is_asked:  # by RETURNING: the drivers do not agree on the row count of an INSERT
         ending += f" RETURNING {', '.join(column.name for column in table.primary_key)}"
     # Column by column: whole columns go through one function, and most through none.
-    columns: list[Iterable[Any]] = [[row[name] for row in rows] for name in rows[0]]
-    columns += [[make() for _ in rows] for make in insert.defaults]
+    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+    columns += [[make() for _ in columns[0]] for make in insert.defaults]
     columns = [
         values if process is None else map(process, values)
         for values, process in zip(columns, insert.processors, strict=True)
@@ -114,5 +117,6 @@ def _default(column: Column[Any]) -> Callable[[], Any]:
     return (lambda: default.arg) if default.is_scalar else (lambda: default.arg(None))
 
 
-def _column(model: type[Base], attribute: str) -> str:
-    return model.__mapper__.columns[attribute].name
+@lru_cache(maxsize=500)
+def _columns(model: type[Base], attributes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(model.__mapper__.columns[name].name for name in attributes)
