@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from flask import Flask, current_app, g
+from flask import Flask, current_app, g, request
 
 from portal.errors import Unauthorized
 from portal.services.actors import Actor
@@ -39,7 +39,7 @@ def db() -> Db:
 
 def set_actor(actor: Actor) -> None:
     """Say who acts in this request. Called once, where the key or the sign-in was checked."""
-    g.actor = actor
+    g.actor = replace(actor, address=request.remote_addr)
 
 
 def actor() -> Actor:

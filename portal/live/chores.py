@@ -1,22 +1,26 @@
-"""What has to be tidied up from time to time, in a thread of its own: nobody waits for it."""
+"""What has to be done from time to time, in a thread of its own: nobody waits for it."""
 
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from collections.abc import Callable
 
 import structlog
 
-from portal.database import Database
+from portal.database import Database, Db
+from portal.services.station_days import forget_transitions, keep_days
 from portal.services.upload_pruning import prune_uploads
 
 log = structlog.get_logger(__name__)
 
-EVERY_S = 3600.0
+# Somewhere on Earth it becomes midnight every quarter of an hour, and the days of stations there are over.
+EVERY_S = 900.0
+# Each returns how much it has done.
+CHORES: tuple[Callable[[Db], int], ...] = (prune_uploads, keep_days, forget_transitions)
 
 
 class Chores:
-    """One turn at the start, then one an hour. Several portals on one database may do them at once."""
+    """One turn at the start, then one each quarter of an hour. Several portals on one database may do them at once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -35,13 +39,14 @@ class Chores:
 
     def _run(self) -> None:
         while True:
-            try:
-                with self._database.open() as db:
-                    pruned = prune_uploads(db, datetime.now(UTC))
-                if pruned:
-                    log.info("uploads_pruned", count=pruned)
-            except Exception:
-                # The thread must outlive a busy database, or storage that cannot be reached: the next turn tries again.
-                log.exception("chores_failed")
+            for chore in CHORES:
+                try:
+                    with self._database.open() as db:
+                        done = chore(db)
+                    if done:
+                        log.info("chore_done", chore=chore.__name__, count=done)
+                except Exception:
+                    # The thread must outlive a busy database, or storage that cannot be reached: it is tried again.
+                    log.exception("chore_failed", chore=chore.__name__)
             if self._stop.wait(EVERY_S):
                 return

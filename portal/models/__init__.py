@@ -9,14 +9,16 @@ from portal.models.base import Base
 from portal.models.file_import import FileImport
 from portal.models.idempotency import IdempotencyKey
 from portal.models.installation import Installation
+from portal.models.invitation import Invitation
 from portal.models.ordinal import Counter
 from portal.models.place import DeletedPlace
-from portal.models.presence import PortalAlive, StationState
+from portal.models.presence import PortalAlive, StationDay, StationState
 from portal.models.procedure import Procedure, ProcedureVersion, StationProcedure
 from portal.models.rate_bucket import RateBucket
 from portal.models.run import Curve, LogLine, Measurement, Phase, Run, RunSubUnit
 from portal.models.setup_token import SetupToken
 from portal.models.station import Station
+from portal.models.team import Team, TeamMember
 from portal.models.unit import Batch, Part, Revision, Unit
 from portal.models.user import SignInSession, User
 from portal.models.webhook import Webhook, WebhookDelivery
@@ -33,6 +35,7 @@ __all__ = [
     "FileImport",
     "IdempotencyKey",
     "Installation",
+    "Invitation",
     "LogLine",
     "Measurement",
     "Part",
@@ -47,8 +50,11 @@ __all__ = [
     "SetupToken",
     "SignInSession",
     "Station",
+    "StationDay",
     "StationProcedure",
     "StationState",
+    "Team",
+    "TeamMember",
     "Unit",
     "User",
     "Webhook",

@@ -1,4 +1,4 @@
-"""Who did what, when. Only ever added to."""
+"""Who did what, when, from where. Only ever added to: a trigger of the database refuses anything else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from portal.models.ordinal import ordinal_column
 
 
 class AuditEntry(Base):
-    """One change. Names are kept beside the ids: an entry must stay readable when its object is gone."""
+    """One change. Names are kept beside the ids: an entry must stay readable when its object is gone.
+
+    ``before`` and ``after``: the fields that changed, with their values; None where the change is no change of fields.
+    ``address``: where the request came from; None for the command line.
+    """
 
     __tablename__ = "audit_entries"
     __table_args__ = (
@@ -34,4 +38,7 @@ class AuditEntry(Base):
     object_id: Mapped[str] = mapped_column(String(36))
     object_name: Mapped[str | None] = mapped_column(String(254))
     details: Mapped[dict[str, Any]] = mapped_column(Json)
+    address: Mapped[str | None] = mapped_column(String(64))
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]
     ordinal: Mapped[int] = ordinal_column()

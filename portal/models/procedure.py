@@ -29,6 +29,7 @@ class Procedure(Edited, Base):
     identifier_key: Mapped[str] = mapped_column(String(60), unique=True)
     created_at: Mapped[datetime]
     created_by_user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    archived_at: Mapped[datetime | None]
     ordinal: Mapped[int] = ordinal_column()
     production_branch: Mapped[str | None] = mapped_column(String(255))
     is_auto_pushed: Mapped[bool] = mapped_column(default=False)

@@ -8,12 +8,16 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.models.base import Base, Id, new_id, one_of
+from portal.models.shared import Edited
 
 ROLES = ("owner", "admin", "developer", "viewer", "operator")
 
 
-class User(Base):
-    """A member. ``email_key``: the address in the form by which it is unique."""
+class User(Edited, Base):
+    """A member. ``email_key``: the address in the form by which it is unique.
+
+    ``removed_at``: may not sign in any more. The row stays, because records say who it was.
+    """
 
     __tablename__ = "users"
     __table_args__ = (one_of("role", ROLES),)
@@ -25,6 +29,7 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(20))
     password_hash: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
 
 
 class SignInSession(Base):

@@ -19,11 +19,25 @@ from portal.pages import (
     sign_in,
     stations,
     units,
+    uptime,
     webhooks,
 )
 from station import operator_formats, operator_limits, operator_sweeps
 
-AREAS = (overview, stations, enrolment, procedures, runs, units, parts, batches, attachments, webhooks, reference)
+AREAS = (
+    overview,
+    stations,
+    enrolment,
+    uptime,
+    procedures,
+    runs,
+    units,
+    parts,
+    batches,
+    attachments,
+    webhooks,
+    reference,
+)
 
 
 def register(app: Flask) -> None:
@@ -33,6 +47,7 @@ def register(app: Flask) -> None:
     operator_formats.register(app.jinja_env)
     operator_limits.register(app.jinja_env)
     operator_sweeps.register(app.jinja_env)
+    uptime.register_words(app)
     sign_in.register(app)
     errors.register(app)
     for area in AREAS:

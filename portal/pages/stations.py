@@ -11,6 +11,7 @@ from portal.pages.enrolment import hand_over
 from portal.pages.forms import Form
 from portal.pages.hx import render
 from portal.pages.sign_in import signed_in_only
+from portal.pages.uptime import uptime_of
 from portal.services import procedures as procedure_services
 from portal.services import setup_tokens
 from portal.services import stations as station_services
@@ -108,6 +109,7 @@ def _page(station_id: str, form: Form | None, status: int = 200) -> Response:
         status=status,
         station=station,
         activity=activity_of(station),
+        uptime=uptime_of(station.id),
         form=form or Form({"name": station.name}),
         unlinked=[procedure for procedure in procedures if procedure.id not in linked],
         may_edit=may_edit,

@@ -43,7 +43,10 @@ OF_STATIONS = frozenset({Permission.VIEW, Permission.RECORD})
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts. ``id``: of the user or the station. ``installation_id``: the machine that a station's key came with."""
+    """Who acts. ``id``: of the user or the station. ``installation_id``: the machine that a station's key came with.
+
+    ``address``: where the request came from; None for the command line.
+    """
 
     kind: Literal["user", "station", "system"]
     id: str
@@ -51,6 +54,7 @@ class Actor:
     role: Role | None = None
     email: str | None = None
     installation_id: str | None = None
+    address: str | None = None
 
     @property
     def is_station(self) -> bool:

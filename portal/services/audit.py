@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from portal.database import Db
 
 AUDIT = Listing("audit", AuditEntry.id, AuditEntry.ordinal, {"at": AuditEntry.at})
+
+# Values before and after, by the name of the field.
+Changes = Mapping[str, tuple[Any, Any]]
 
 # How an entry reads beside the name of who did it. The words in braces are its details.
 WORDS = {
@@ -53,8 +57,12 @@ class AuditQuery:
     before: datetime | None = None
 
 
-def record(db: Db, actor: Actor, action: str, subject: Base, /, **details: Any) -> None:
-    """Note a change. Call it inside the write transaction of the change. ``action``: ``noun:verb``."""
+def record(db: Db, actor: Actor, action: str, subject: Base, /, changes: Changes | None = None, **details: Any) -> None:
+    """Note a change. Call it inside the write transaction of the change. ``action``: ``noun:verb``.
+
+    ``changes``: the fields that are other than they were, each with its value before and after; never a secret.
+    ``details``: what else its sentence needs.
+    """
     db.session.flush()  # a new object has its id from now on
     entry = {
         "at": datetime.now(UTC),
@@ -66,6 +74,9 @@ def record(db: Db, actor: Actor, action: str, subject: Base, /, **details: Any) 
         "object_id": subject.id,  # type: ignore[attr-defined]  # every table with an audit trail has one
         "object_name": _name(subject),
         "details": details,
+        "address": actor.address[:64] if actor.address else None,
+        "before": {field: before for field, (before, _after) in changes.items()} if changes else None,
+        "after": {field: after for field, (_before, after) in changes.items()} if changes else None,
     }
     insert_all(db, AuditEntry, [entry])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -20,11 +20,12 @@ KEEP_DRAFTS = timedelta(days=1)  # no upload takes so long: its address lives fo
 AT_ONCE = 100  # in one transaction, so that nobody waits for long
 
 
-def prune_uploads(db: Db, now: datetime) -> int:
+def prune_uploads(db: Db, now: datetime | None = None) -> int:
     """Remove files that were announced a week ago and belong to nothing yet, and drafts that crashes left; how many.
 
     A file that runs were read from stays: it is their evidence, also where no single run is its owner.
     """
+    now = now or datetime.now(UTC)
     is_of_nothing = [getattr(Attachment, owner).is_(None) for owner in OWNERS]
     is_read = select(FileImport.id).where(FileImport.attachment_id == Attachment.id).exists()
     wanted = select(Attachment.id).where(*is_of_nothing, ~is_read, Attachment.created_at < now - KEEP_UNLINKED)

@@ -1,29 +1,23 @@
-"""How long a station was there: from its stored transitions, in whole seconds that sum to the window.
+"""How long a station was there: sums of its stored transitions, in whole seconds that make up the window.
 
 Instants are cut to whole seconds before anything is summed, so that the parts lose nothing and share every second
-between them once. Rules: contract/uptime.md.
+between them once. Windows of days are read in `portal.services.station_days`. Rules: contract/uptime.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import select
-
-from portal.models import StationState
-from portal.services.actors import Actor
 from portal.services.presence import State
-from portal.services.station_lookup import get_station
 
-if TYPE_CHECKING:
-    from portal.database import Db
+Span = tuple[datetime, datetime]
 
-WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
 MOST_INTERVALS = 1000  # a bench whose network comes and goes each minute has a hundred thousand in 90 days
+OUTSIDE_SHIFTS = "outside of its shifts"
 STATES: tuple[State, ...] = ("up", "down", "off", "unknown", "none")
 
 
@@ -60,8 +54,7 @@ class Uptime:
     @property
     def percent(self) -> float | None:
         """Up of the observed time, rounded down to two decimals: 100 only without any outage. None: not observed."""
-        observed = self.seconds["up"] + self.seconds["down"]
-        return self.seconds["up"] * 10_000 // observed / 100 if observed else None
+        return percent_of(self.seconds["up"], self.seconds["down"])
 
 
 @dataclass(frozen=True)
@@ -73,22 +66,17 @@ class Transition:
     reason: str | None = None
 
 
-def read_uptime(db: Db, actor: Actor, station_id: str, window: str, now: datetime | None = None) -> Uptime:
-    """The station's uptime until now. ``window``: one of `WINDOWS`. Raises `NotFound`; `Forbidden`."""
-    station = get_station(db, actor, station_id)
-    now = now or datetime.now(UTC)
-    of_it = select(StationState).where(StationState.station_id == station.id)
-    newest_first = (StationState.at.desc(), StationState.id.desc())
-    since = whole_second(now) - WINDOWS[window]
-    before = db.session.scalar(of_it.where(StationState.at < since).order_by(*newest_first).limit(1))
-    inside = db.session.scalars(of_it.where(StationState.at >= since).order_by(StationState.at, StationState.id)).all()
-    rows = [*([before] if before is not None else []), *inside]
-    transitions = [Transition(row.at, cast("State", row.state), row.reason) for row in rows]
-    return sum_up(transitions, station.created_at, since, now)
+def sum_up(
+    transitions: Iterable[Transition],
+    created_at: datetime,
+    since: datetime,
+    now: datetime,
+    planned: Sequence[Span] = (),
+) -> Uptime:
+    """The window from ``since`` to ``now`` by the transitions, which are in the order of their time.
 
-
-def sum_up(transitions: Iterable[Transition], created_at: datetime, since: datetime, now: datetime) -> Uptime:
-    """The window from ``since`` to ``now`` by the transitions, which are in the order of their time."""
+    ``planned``: when the station was not expected, in order. That time is off, whatever the station did.
+    """
     since, now = whole_second(since), whole_second(now)
     start = min(max(since, whole_second(created_at)), now)
     steps = [Transition(start, "none"), *transitions]
@@ -96,11 +84,12 @@ def sum_up(transitions: Iterable[Transition], created_at: datetime, since: datet
     instants: list[datetime] = []
     for step in steps:
         instants.append(min(max(whole_second(step.at), start, *instants[-1:]), now))
-    intervals = _joined(
+    known = [
         Interval(step.state, begin, end, step.reason)
         for step, (begin, end) in zip(steps, pairwise([*instants, now]), strict=True)
         if begin < end
-    )
+    ]
+    intervals = _joined(_with_planned(known, planned))
     seconds = dict.fromkeys(STATES, 0)
     seconds["none"] = int((start - since).total_seconds())
     for one in intervals:
@@ -115,9 +104,35 @@ def sum_up(transitions: Iterable[Transition], created_at: datetime, since: datet
     )
 
 
+def percent_of(up_s: int, down_s: int) -> float | None:
+    """Rounded down to two decimals: 100 only without a second of outage. None where nothing was observed."""
+    observed_s = up_s + down_s
+    return up_s * 10_000 // observed_s / 100 if observed_s else None
+
+
 def whole_second(at: datetime) -> datetime:
     """The instant without its fraction of a second."""
     return at.replace(microsecond=0)
+
+
+def _with_planned(intervals: Iterable[Interval], planned: Sequence[Span]) -> Iterator[Interval]:
+    """The same time, with what was planned cut out of the intervals and put in as off. Both are in order."""
+    spans = [(whole_second(begin), whole_second(end)) for begin, end in planned]
+    first = 0
+    for one in intervals:
+        begin = one.started_at
+        while first < len(spans) and spans[first][1] <= begin:
+            first += 1
+        for planned_from, planned_to in itertools.islice(spans, first, None):
+            start, end = max(begin, planned_from), min(one.ended_at, planned_to)
+            if start >= one.ended_at or one.state == "none":
+                break
+            if begin < start:
+                yield Interval(one.state, begin, start, one.reason)
+            yield Interval("off", start, end, OUTSIDE_SHIFTS)
+            begin = end
+        if begin < one.ended_at:
+            yield Interval(one.state, begin, one.ended_at, one.reason)
 
 
 def _joined(intervals: Iterable[Interval]) -> list[Interval]:

@@ -7,7 +7,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from portal import migrations
 from portal.models import Base
@@ -75,10 +75,26 @@ def test_words_outside_of_a_closed_list_are_refused_by_the_database(settings: Se
     migrations.upgrade(settings)
 
     engine = create_engine(settings.database_address)
-    columns = "id, email, email_key, role, password_hash, created_at"
-    insert = f"INSERT INTO users ({columns}) VALUES ('1', 'a', 'a', 'king', '', '2026-01-01 00:00:00')"
+    columns = "id, email, email_key, role, password_hash, created_at, edits"
+    insert = f"INSERT INTO users ({columns}) VALUES ('1', 'a', 'a', 'king', '', '2026-01-01 00:00:00', 0)"
     with pytest.raises(IntegrityError, match="ck_users_role"), engine.begin() as connection:
         connection.execute(text(insert))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("change", ["UPDATE audit_entries SET actor_name = 'x'", "DELETE FROM audit_entries"])
+def test_the_database_refuses_to_change_an_audit_entry(settings: Settings, change: str) -> None:
+    migrations.upgrade(settings)
+    columns = "id, at, actor_kind, actor_id, actor_name, action, object_kind, object_id, details, ordinal"
+    values = "'1', '2026-01-01 00:00:00', 'system', 's', 'them', 'a:b', 'stations', 's1', '{}', 1"
+
+    engine = create_engine(settings.database_address)
+    with engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO audit_entries ({columns}) VALUES ({values})"))
+    with pytest.raises(DBAPIError, match="only ever added to"), engine.begin() as connection:
+        connection.execute(text(change))
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT actor_name FROM audit_entries")).scalar_one() == "them"
     engine.dispose()
 
 

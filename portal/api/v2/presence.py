@@ -12,8 +12,9 @@ from portal.api.v2 import shapes
 from portal.api.v2.shapes import Instant
 from portal.services.presence import PresenceNow
 from portal.services.run_input import In
+from portal.services.station_days import read_uptime
 from portal.services.station_lookup import get_station
-from portal.services.uptime import Interval, read_uptime
+from portal.services.uptime import Interval
 from portal.web import actor, db
 
 api = Operations("presence_v2", "Stations")
