@@ -68,9 +68,8 @@ class Listing:
         the last column, which is the ordinal. Raises `BadRequest` for a cursor that is none.
         """
         key = self.sorts[place.sort_by]
-        order = (key.desc(), self.id.desc()) if place.is_descending else (key.asc(), self.id.asc())
         after = self._place_of(db, wanted, place, key) if place.cursor else None
-        ordered = wanted.add_columns(self.ordinal.label("_ordinal")).order_by(*order)
+        ordered = wanted.add_columns(self.ordinal.label("_ordinal")).order_by(*self.order(place))
         found: list[Any] = []
         for conditions in self._stretches(place, key, after):
             if len(found) <= place.limit:
@@ -78,6 +77,11 @@ class Listing:
                 found += db.session.execute(stretch).all()
         rows = found[: place.limit]
         return [row[:-1] for row in rows], int(rows[-1][-1]) if len(found) > place.limit else None
+
+    def order(self, place: Place) -> list[Any]:
+        """What the list is ordered by."""
+        keys = (self.sorts[place.sort_by], self.id)
+        return [key.desc() if place.is_descending else key.asc() for key in keys]
 
     def remember(self, db: Db, wanted: Select[Any], ids: Iterable[str], now: datetime | None = None) -> None:
         """Keep the places of rows that are about to be deleted. Inside the transaction that deletes them.
