@@ -4,9 +4,9 @@ What people name (a part number, a version, an operator) is resolved to ids firs
 one column of ``runs``, and an index that ends in the list's order serves it. Each resolving is one statement, whatever
 it finds. A name that means more than a handful of things (revision "A" of every part) is asked of each row instead.
 
-What no index serves in the default order, newest start first: metadata, a piece of a serial number that many units have,
-classes of samples with many units, and the name of an operator who is a member. A span of durations, or of when runs
-were stored, has an index in another order: it serves where few runs are in the span (`_rare`).
+What no index serves in the default order, newest start first: metadata, a piece of a serial number that many units
+have, classes of samples with many units, and the name of an operator who is a member. A span of durations, or of when
+runs were stored, has an index in another order: it serves where few runs are in the span (`_rare`).
 Source: contract/v2-api.md §1.10, §3.9.
 """
 

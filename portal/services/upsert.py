@@ -13,7 +13,6 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Column, CursorResult, Dialect, Table
-from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import IntegrityError
 
 from portal.driver import send
@@ -32,17 +31,15 @@ def insert_or_ignore(db: Db, model: type[Base], **values: Any) -> bool:
     On PostgreSQL it waits for a transaction that has just inserted the same: a query after it sees what that one did.
     """
     names = _columns(model, tuple(values))
-    returned = _insert(db, model, names, [values.values()], " ON CONFLICT DO NOTHING", is_asked=True)
-    is_new = returned.fetchone() is not None
-    returned.close()
-    return is_new
+    # By the count and not by RETURNING, for which SQLite keeps a copy of each page that the row changes.
+    return _insert(db, model, names, [values.values()], " ON CONFLICT DO NOTHING") == 1
 
 
 def insert_all(db: Db, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert many rows at once, all of the same columns. Column names, not attribute names."""
     if rows:
         pick = itemgetter(*rows[0])
-        _insert(db, model, tuple(rows[0]), map(pick, rows)).close()
+        _insert(db, model, tuple(rows[0]), map(pick, rows))
 
 
 def is_unique(db: Db) -> bool:
@@ -62,15 +59,11 @@ def changed(result: object) -> int:
     return cast("CursorResult[Any]", result).rowcount
 
 
-def _insert(
-    db: Db, model: type[Base], names: tuple[str, ...], rows: Iterable[Iterable[Any]], ending: str = "", *,
-    is_asked: bool = False,
-) -> DBAPICursor:  # fmt: skip
+def _insert(db: Db, model: type[Base], names: tuple[str, ...], rows: Iterable[Iterable[Any]], ending: str = "") -> int:
+    """How many rows were inserted, if it was one that was to be: drivers do not agree on how they count many."""
     db.flush()  # what the session still holds comes first: a row may refer to it
     table = cast("Table", model.__table__)
     insert = _statement(table, names, db.connection.dialect)
-    if is_asked:  # by RETURNING: the drivers do not agree on the row count of an INSERT
-        ending += f" RETURNING {', '.join(column.name for column in table.primary_key)}"
     # Column by column: whole columns go through one function, and most through none.
     columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
     columns += [[make() for _ in columns[0]] for make in insert.defaults]
@@ -80,10 +73,13 @@ def _insert(
     ]
     parameters = list(zip(*columns, strict=True))
     is_many = len(parameters) > 1
-    return send(
+    cursor = send(
         db.connection.connection, db.connection.dialect, insert.sql + ending,
         parameters if is_many else parameters[0], is_many=is_many,
     )  # fmt: skip
+    count: int = cursor.rowcount
+    cursor.close()
+    return count
 
 
 @dataclass(frozen=True)
