@@ -102,18 +102,18 @@ def _ratios(readers: dict[int, Uploader], paths: dict[int, str]) -> list[float]:
     ratios: list[float] = []
     began = time.perf_counter()
     while len(ratios) < ROUNDS and time.perf_counter() - began < LONGEST_S * ROUNDS:
-        taken = {size: _seconds(readers[size], path) for size, path in paths.items()}
-        ratios.append(taken[LARGE] / taken[SMALL])
+        taken: dict[int, list[float]] = {size: [] for size in paths}
+        while len(taken[LARGE]) < REPEATS and sum(taken[LARGE]) < LONGEST_S:
+            for size, path in paths.items():  # in turns, so that what else the machine does meets both alike
+                taken[size].append(_seconds(readers[size], path))
+        ratios.append(statistics.median(taken[LARGE]) / statistics.median(taken[SMALL]))
     return ratios
 
 
 def _seconds(reader: Uploader, path: str) -> float:
-    times: list[float] = []
-    while len(times) < REPEATS and sum(times) < LONGEST_S:
-        began = time.perf_counter()
-        reader.get(path)
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
+    began = time.perf_counter()
+    reader.get(path)
+    return time.perf_counter() - began
 
 
 class _Pages:
