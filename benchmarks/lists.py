@@ -91,10 +91,11 @@ def _figures(portals: dict[int, PortalUnderTest]) -> Iterator[Figure]:
     pages = {size: _Pages(portal) for size, portal in portals.items()}
     for what, query in QUERIES.items():
         for page in (1, 1000):
-            path = pages[LARGE].path(query, page)
-            if path is not None:  # else so few match that there is no such page
-                paths = {LARGE: path, SMALL: pages[SMALL].path(query, min(page, 10), at_most=True)}
-                yield Figure("lists", f"{what}, page {page}", _ratios(readers, paths), at_most=MOST)
+            large = pages[LARGE].path(query, page)
+            small = pages[SMALL].path(query, min(page, 10), at_most=True)
+            if large is not None and small is not None:  # else so few match that there is no such page
+                ratios = _ratios(readers, {LARGE: large, SMALL: small})
+                yield Figure("lists", f"{what}, page {page}", ratios, at_most=MOST)
 
 
 def _ratios(readers: dict[int, Uploader], paths: dict[int, str]) -> list[float]:
