@@ -11,6 +11,7 @@ import click
 from station.engine import Engine, Refused
 from station.operator_formats import duration
 from station.operator_limits import limit_words, measured_text
+from station.prompts import check_answer
 from station.protocol import (
     AnyRunEvent,
     Component,
@@ -131,32 +132,42 @@ def _obey(act: Callable[[str | None], None]) -> None:
 
 
 def _typed(components: Sequence[Component]) -> dict[str, str] | None:
-    """What is typed for each input; None at the end of the input."""
+    """What is typed for each input, asked again until it fits; None at the end of the input."""
     answers: dict[str, str] = {}
     for component in components:
-        if not component.is_input:
-            if component.type == "text" and component.default_value:
-                click.echo(f"  {component.default_value}")
-            continue
-        choices = (
-            f" [{' / '.join(f'{one.value}: {one.label}' for one in component.options)}]" if component.options else ""
-        )
-        default = "" if component.default_value is None else f" ({component.default_value})"
-        is_acknowledgement = component.type == "switch" and not component.options
-        words = "Enter to go on" if is_acknowledgement else f"{component.label or component.key}{choices}{default}"
-        click.echo(f"  {words}: ", nl=False)
+        if component.is_input:
+            text = _typed_for(component)
+            if text is None:
+                return None
+            answers[component.key] = text
+        elif component.type == "text" and component.default_value:
+            click.echo(f"  {component.default_value}")
+    return answers
+
+
+def _typed_for(component: Component) -> str | None:
+    default = "" if component.default_value is None else str(component.default_value)
+    while True:
+        click.echo(f"  {_question(component, default)}: ", nl=False)
         try:
-            text = input()
+            text = input().strip() or default
         except EOFError:
             click.echo()
             return None
-        if is_acknowledgement:
-            answers[component.key] = "true"
-        elif text.strip() or component.default_value is None:
-            answers[component.key] = text
-        else:
-            answers[component.key] = str(component.default_value)
-    return answers
+        if component.type == "switch" and not component.options:
+            return "true"
+        try:
+            return check_answer([component], {component.key: text})[component.key]
+        except Refused as refusal:
+            click.secho(refusal.reason, fg="red", err=True)
+
+
+def _question(component: Component, default: str) -> str:
+    if component.type == "switch" and not component.options:
+        return "Enter to go on"
+    choices = " / ".join(f"{one.value}: {one.label}" for one in component.options)
+    words = component.label or component.key
+    return words + (f" [{choices}]" if choices else "") + (f" ({default})" if default else "")
 
 
 def _line_of(measurement: Measurement) -> str:

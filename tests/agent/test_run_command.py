@@ -51,10 +51,11 @@ def test_a_run_is_told_line_by_line() -> None:
 
 
 def test_questions_are_answered_on_the_terminal_until_they_fit(folder: Path) -> None:
-    done = run(str(folder), stdin="SN-1\n\nperhaps\nfalse\n")
+    done = run(str(folder), stdin="\nSN-1\n\nperhaps\nfalse\n")
 
     assert done.returncode == 1
     assert "Is it lit?" in done.stdout
+    assert "Serial number: an answer is needed." in done.stderr
     assert "Lit: true or false, not “perhaps”." in done.stderr
     assert "led = False: not == true" in done.stdout
     assert done.stdout.splitlines()[-1] == "✕ FAIL"
