@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, select
 
+from portal import driver
 from portal.announcements import RunStored
 from portal.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
 from portal.models import Curve, LogLine, Measurement, Phase, Procedure, Run, StationProcedure, Unit
@@ -86,8 +87,7 @@ def _procedure(db: Db, actor: Actor, named: str) -> tuple[str, str]:
     """
     is_uuid = is_id(named)
     asked = _PROCEDURE_BY_ID if is_uuid else _PROCEDURE_BY_IDENTIFIER
-    wanted = {"named": named.lower(), "station": actor.station_id}
-    found = db.connection.execute(asked, wanted).first()
+    found = driver.first(db, asked, named=named.lower(), station=actor.station_id)
     if found is None and not is_uuid:
         raise BadRequest(
             f"The procedure_id {named!r} is not a UUID, and no procedure has it as its short identifier.",
@@ -195,24 +195,32 @@ def _measurement(
 ) -> dict[str, Any]:
     """The row; the points of long axes go to ``curves``."""
     measurement_id = new_id()
-    axes = [*filter(None, [measurement.x_axis]), *measurement.y_axis]
-    packed = pack_axes([axis.data for axis in axes], measurement_id) if axes else []
-    curves += packed
-    stored = [stored_series(axis, is_packed=bool(packed)) for axis in axes]
+    has_axes = measurement.x_axis is not None or bool(measurement.y_axis)
+    x_axis, y_axis = _axes(measurement, measurement_id, curves) if has_axes else (None, None)
     return {
         "id": measurement_id,
         "phase_id": phase_id,
         "position": position,
         "name": measurement.name,
         "outcome": measurement.outcome,
-        "measured_value": None if axes else measurement.measured_value,
+        "measured_value": None if has_axes else measurement.measured_value,
         "units": measurement.units,
         "validators": stored_validators(measurement),
         "aggregations": stored_aggregations(measurement.aggregations),
-        "x_axis": stored[0] if measurement.x_axis is not None else None,
-        "y_axis": (stored[1:] if measurement.x_axis is not None else stored) or None,
+        "x_axis": x_axis,
+        "y_axis": y_axis,
         "docstring": measurement.docstring,
     }
+
+
+def _axes(measurement: MeasurementIn, measurement_id: str, curves: list[dict[str, Any]]) -> tuple[Any, Any]:
+    axes = [*filter(None, [measurement.x_axis]), *measurement.y_axis]
+    packed = pack_axes([axis.data for axis in axes], measurement_id)
+    curves += packed
+    stored = [stored_series(axis, is_packed=bool(packed)) for axis in axes]
+    if measurement.x_axis is None:
+        return None, stored
+    return stored[0], stored[1:] or None
 
 
 def _insert_logs(db: Db, run: RunIn, run_id: str) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select, tuple_, update
 
+from portal import driver
 from portal.announcements import DeliveriesQueued
 from portal.errors import Conflict, NotFound
 from portal.models import Webhook, WebhookDelivery
@@ -70,7 +71,7 @@ class DeliveryRow:
 
 def queue_deliveries(db: Db, run_id: str, now: datetime) -> None:
     """Tell all webhooks of the run; inside the transaction that stores it. One short statement when there are none."""
-    webhook_ids = list(db.connection.execute(_ACTIVE).scalars())
+    webhook_ids = [one.id for one in driver.every(db, _ACTIVE)]
     if not webhook_ids:
         return
     ((_, notice),) = find_notices(db, [run_id])
