@@ -17,6 +17,7 @@ from portal.pages import (
     runs,
     security,
     sign_in,
+    station_table,
     stations,
     units,
     uptime,
@@ -27,6 +28,7 @@ from station import operator_formats, operator_limits, operator_sweeps
 AREAS = (
     overview,
     stations,
+    station_table,
     enrolment,
     uptime,
     procedures,

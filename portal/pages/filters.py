@@ -12,6 +12,7 @@ from portal.errors import BadRequest
 from portal.services.paging import Place
 
 PAGE_SIZE = 50
+USUAL_ORDER = ("created_at", "desc")
 LONGEST_VALUE = 1000  # of a filter; nothing that is stored and filtered by is longer
 
 
@@ -26,12 +27,18 @@ class ListQuery:
     sort_by: str = "created_at"
     sort_order: str = "desc"
     cursor: int = 0
+    usual: tuple[str, str] = USUAL_ORDER
 
     @classmethod
     def of(
-        cls, request: Request, names: tuple[str, ...], sorts: tuple[str, ...], choices: Mapping[str, tuple[str, ...]]
+        cls,
+        request: Request,
+        names: tuple[str, ...],
+        sorts: tuple[str, ...],
+        choices: Mapping[str, tuple[str, ...]],
+        usual: tuple[str, str] = USUAL_ORDER,
     ) -> ListQuery:
-        """From the address. What is not one of a filter's ``choices`` does not filter.
+        """From the address. What is not one of a filter's ``choices`` does not filter. ``usual``: the list's own order.
 
         Raises `BadRequest` for a cursor that is none.
         """
@@ -40,16 +47,17 @@ class ListQuery:
             text = "".join(filter(str.isprintable, request.args.get(name, "")[:LONGEST_VALUE])).strip()
             if text and text in choices.get(name, (text,)):
                 filters[name] = text
-        sort_by = request.args.get("sort_by", "created_at")
-        sort_order = request.args.get("sort_order", "desc")
+        sort_by = request.args.get("sort_by", usual[0])
+        sort_order = request.args.get("sort_order", usual[1])
         cursor = request.args.get("cursor") or "0"
         if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 15:
             raise BadRequest("The address has no such page: begin again with the first one.", "cursor")
         return cls(
             filters,
-            sort_by if sort_by in sorts else "created_at",
-            sort_order if sort_order in ("asc", "desc") else "desc",
+            sort_by if sort_by in sorts else usual[0],
+            sort_order if sort_order in ("asc", "desc") else usual[1],
             int(cursor),
+            usual,
         )
 
     def __getitem__(self, name: str) -> str:
@@ -64,7 +72,7 @@ class ListQuery:
     @property
     def sort_args(self) -> dict[str, Any]:
         """The order, for an address: nothing when it is the usual one."""
-        is_usual = (self.sort_by, self.sort_order) == ("created_at", "desc")
+        is_usual = (self.sort_by, self.sort_order) == self.usual
         return {} if is_usual else {"sort_by": self.sort_by, "sort_order": self.sort_order}
 
     @property

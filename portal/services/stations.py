@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, or_, select
 
 from portal.announcements import StationChanged
-from portal.errors import NotFound
-from portal.models import Counter, Installation, Procedure, Run, Station, StationProcedure, Unit
+from portal.errors import Invalid, NotFound
+from portal.models import Counter, Installation, Procedure, Run, Station, StationProcedure, Team, Unit
 from portal.services import audit, names
 from portal.services.actors import Actor, Permission, require
 from portal.services.presence import PresenceNow
@@ -47,6 +47,7 @@ __all__ = [
     "list_stations",
     "rename_station",
     "require_station",
+    "rows_of",
     "show_station",
     "update_station",
 ]
@@ -86,11 +87,17 @@ class StationFacts:
 
 
 def create_station(
-    db: Db, actor: Actor, name: str, procedure_ids: Sequence[str] = (), metadata: Mapping[str, Any] | None = None
+    db: Db,
+    actor: Actor,
+    name: str,
+    procedure_ids: Sequence[str] = (),
+    metadata: Mapping[str, Any] | None = None,
+    team_id: str | None = None,
 ) -> Station:
     """Make a station, with procedures linked to it. ``metadata``: checked already.
 
-    Raises `Invalid` and `Conflict` with the path ``name``; `NotFound` for a procedure; `Forbidden`.
+    Raises `Invalid` and `Conflict` with the path ``name``, `Invalid` with the path ``team``; `NotFound` for a
+    procedure; `Forbidden`.
     """
     require(actor, Permission.EDIT)
     name = names.clean(name, "station's name", LONGEST_NAME, "name")
@@ -98,6 +105,8 @@ def create_station(
         db.serialise("stations")  # numbers without holes, and one sentence instead of a constraint's name
         refuse_taken(db, name)
         procedures = [get_procedure(db, actor, procedure_id) for procedure_id in dict.fromkeys(procedure_ids)]
+        if team_id is not None and (not names.is_id(team_id) or db.session.get(Team, team_id) is None):
+            raise Invalid("There is no such team any more: choose another one.", "team")
         now = datetime.now(UTC)
         made = Station(
             number=_next_number(db),
@@ -107,6 +116,7 @@ def create_station(
             created_at=now,
             created_by_user_id=actor.user_id,
             station_metadata=dict(metadata or {}),
+            team_id=team_id,
         )
         db.session.add(made)
         audit.record(db, actor, "station:created", made, number=made.number)
@@ -135,8 +145,13 @@ def list_stations(db: Db, actor: Actor, search: str = "") -> list[StationRow]:
 
 def find_row(db: Db, station_id: str) -> StationRow | None:
     """One station as in the list, whoever asks; None when there is none."""
-    rows = _build(db, _rows().where(Station.id == station_id)) if names.is_id(station_id) else []
+    rows = rows_of(db, [station_id]) if names.is_id(station_id) else []
     return rows[0] if rows else None
+
+
+def rows_of(db: Db, station_ids: Sequence[str]) -> list[StationRow]:
+    """These stations as in the list, whoever asks, in the order of their numbers; those that are gone are missing."""
+    return _build(db, _rows().where(Station.id.in_(station_ids)), station_ids)
 
 
 def find_facts(db: Db, station_id: str) -> StationFacts | None:
@@ -187,9 +202,11 @@ def _rows() -> Select[Station, Installation, Run, str]:
     )
 
 
-def _build(db: Db, wanted: Select[Station, Installation, Run, str]) -> list[StationRow]:
+def _build(
+    db: Db, wanted: Select[Station, Installation, Run, str], station_ids: Sequence[str] | None = None
+) -> list[StationRow]:
     found = db.session.execute(wanted).all()
-    procedures_by_station = _procedures_of(db, [station.id for station, *_ in found])
+    procedures_by_station = _procedures_of(db, station_ids)
     return [
         StationRow(
             id=station.id,
@@ -205,13 +222,13 @@ def _build(db: Db, wanted: Select[Station, Installation, Run, str]) -> list[Stat
     ]
 
 
-def _procedures_of(db: Db, station_ids: Sequence[str]) -> dict[str, list[ProcedureRef]]:
+def _procedures_of(db: Db, station_ids: Sequence[str] | None) -> dict[str, list[ProcedureRef]]:
+    """``station_ids``: None for all, which is cheaper than naming thousands."""
     wanted = select(StationProcedure.station_id, Procedure).join(
         Procedure, Procedure.id == StationProcedure.procedure_id
     )
-    # One station is asked for by its id; for many, reading all links is cheaper than naming thousands of ids.
-    if len(station_ids) == 1:
-        wanted = wanted.where(StationProcedure.station_id == station_ids[0])
+    if station_ids is not None:
+        wanted = wanted.where(StationProcedure.station_id.in_(station_ids))
     by_station: dict[str, list[ProcedureRef]] = {}
     rows = sorted(db.session.execute(wanted), key=lambda row: (names.same(row[1].name), row[1].id))
     for station_id, procedure in rows:
