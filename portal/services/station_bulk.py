@@ -89,7 +89,7 @@ def assign_team(db: Db, actor: Actor, station_ids: Sequence[str], team_id: str |
     with db.write():
         db.serialise("stations")
         team = _get_team(db, team_id) if team_id is not None else None
-        names_by_id = dict(db.session.execute(select(Team.id, Team.name)).tuples())
+        names_by_id = {row.id: row.name for row in db.session.execute(select(Team.id, Team.name))}
 
         def assign(station: Station) -> bool:
             if station.team_id == team_id:

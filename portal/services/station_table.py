@@ -101,7 +101,7 @@ def page_table(
     require(actor, Permission.VIEW)
     wanted = _narrow(actor, query, place.sort_by)
     found, cursor = (_page_by_status if place.sort_by == "status" else STATIONS.page)(db, wanted, place)
-    return CountedPage(_rows(db, [row.id for row in found], now or datetime.now(UTC)), cursor)
+    return CountedPage(_rows(db, [station_id for station_id, *_ in found], now or datetime.now(UTC)), cursor)
 
 
 def export_table(db: Db, actor: Actor, query: TableQuery, place: Place) -> Iterator[TableRow]:
@@ -177,8 +177,10 @@ def _page_by_status(db: Db, wanted: Select[Any], place: Place) -> tuple[list[Any
             found += STATIONS.page(db, wanted.where(Station.presence == presence), here)[0]
             cursor = 0
     rows = found[: place.limit]
-    is_more = len(found) > place.limit
-    return rows, rows[-1].number * _RANKS + presences.index(rows[-1].presence) if is_more else None
+    if len(found) <= place.limit:
+        return rows, None
+    _, number, presence = rows[-1]
+    return rows, number * _RANKS + presences.index(presence)
 
 
 def _rows(db: Db, station_ids: Sequence[str], now: datetime) -> list[TableRow]:
@@ -192,7 +194,7 @@ def _rows(db: Db, station_ids: Sequence[str], now: datetime) -> list[TableRow]:
 
 def _teams_of(db: Db, station_ids: Sequence[str]) -> dict[str, str]:
     wanted = select(Station.id, Team.name).join(Team, Team.id == Station.team_id).where(Station.id.in_(station_ids))
-    return dict(db.session.execute(wanted).tuples())
+    return {row.id: row.name for row in db.session.execute(wanted)}
 
 
 def _weeks_of(db: Db, station_ids: Sequence[str], now: datetime) -> dict[str, Week]:

@@ -52,7 +52,7 @@ def test_a_team_is_given_and_taken_with_an_entry_for_each(db: Db, cast: Cast) ->
     taken = assign_team(db, cast.dev, ids[:1], None)
 
     assert [(one.changed, one.unchanged) for one in (given, again, taken)] == [(2, 0), (0, 2), (1, 0)]
-    teams = dict(db.session.execute(select(Station.id, Station.team_id)).tuples())
+    teams = {row.id: row.team_id for row in db.session.execute(select(Station.id, Station.team_id))}
     assert teams == {cast.station.id: None, cast.other_station.id: team.id}
     entries = db.session.scalars(
         select(AuditEntry).where(AuditEntry.object_id == cast.station.id, AuditEntry.action == "station:changed")

@@ -100,7 +100,11 @@ def test_a_row_tells_of_team_machine_and_week(db: Db, cast: Cast, team: Team) ->
         db.session.execute(update(Station).where(Station.id == cast.station.id).values(team_id=team.id))
     for days, outcome, is_simulated in ((0, "PASS", False), (0, "FAIL", False), (6, "PASS", False), (1, "PASS", True)):
         at = (NOON - timedelta(days=days)).isoformat()
-        create_run(db, cast.bench, run_in(cast, outcome=outcome, started_at=at, ended_at=at, is_simulated=is_simulated))
+        create_run(
+            db,
+            cast.bench,
+            run_in(cast, outcome=outcome, started_at=at, ended_at=at, metadata={"simulated": is_simulated}),
+        )
     old = (NOON - timedelta(days=8)).isoformat()
     create_run(db, cast.bench, run_in(cast, started_at=old, ended_at=old))
 
