@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from portal.csv_files import send_csv
 from portal.errors import Forbidden
 from portal.pages.activities import activities_of
-from portal.pages.filters import ListQuery
+from portal.pages.filters import Filter, ListQuery, words
 from portal.pages.hx import render
 from portal.pages.sign_in import signed_in_only
 from portal.pages.uptime import percent_words
@@ -31,9 +31,14 @@ from portal.web import actor, db, portal
 
 pages = signed_in_only(Blueprint("station_table", __name__))
 
-FILTERS = ("search", "status", "procedure", "team", "unsent")
+FILTERS = (
+    Filter("search", "Search stations", "search"),
+    words("status", "Status", STATUSES),
+    Filter("procedure", "Procedure"),
+    Filter("team", "Team"),
+    Filter("unsent", "Has unsent runs", "flag", {"yes": ""}),
+)
 SORTS = ("name", "number", "status", "since")
-CHOICES = {"status": tuple(STATUSES), "unsent": ("yes",)}
 ARCHIVE_WORD = "archive"
 MOST_NAMED = 20  # stations in one sentence
 COLUMNS = (
@@ -119,7 +124,7 @@ def archive() -> ResponseReturnValue:
 
 
 def _asked() -> ListQuery:
-    return ListQuery.of(request, FILTERS, SORTS, CHOICES, usual=("name", "asc"))
+    return ListQuery.of(request, FILTERS, SORTS, usual="name", usual_order="asc")
 
 
 def _wanted(query: ListQuery) -> TableQuery:
@@ -144,12 +149,12 @@ def _back(*sentences: str) -> ResponseReturnValue:
 
 def _rest(done: BulkResult, unchanged: str) -> str:
     """What was not changed, and why."""
-    words = [f"{done.unchanged} {unchanged}."] if done.unchanged else []
+    sentences = [f"{done.unchanged} {unchanged}."] if done.unchanged else []
     if done.refused:
         named = [f"{one.name or 'one that is gone'}: {one.reason}" for one in done.refused[:MOST_NAMED]]
         more = len(done.refused) - len(named)
-        words.append(f"{len(done.refused)} not changed ({' '.join(named)}{f' and {more} more' if more else ''}).")
-    return " ".join(words)
+        sentences.append(f"{len(done.refused)} not changed ({' '.join(named)}{f' and {more} more' if more else ''}).")
+    return " ".join(sentences)
 
 
 def _stations(count: int) -> str:
