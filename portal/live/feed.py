@@ -7,6 +7,7 @@ session: who has signed out sees nothing more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -24,6 +25,7 @@ from portal.services import sign_ins
 from portal.services import stations as station_services
 from portal.services.actors import Permission, require
 
+MOST_SHOWN = 100  # stations of which a page of a list wants the state when it joins
 SESSION_CHECK_S = 60.0  # a session that expires, or is ended by another program on the same data
 
 
@@ -51,13 +53,15 @@ def register(blueprint: Blueprint, sock: Sock, fleet: Fleet) -> None:
 
     @sock.route("/live/fleet", bp=blueprint, endpoint="fleet")  # type: ignore[untyped-decorator]
     def fleet_feed(ws: Any) -> None:
-        _watch(fleet, ws, (FLEET_TOPIC, fleet.snapshot))
+        shown = request.args.getlist("station")[:MOST_SHOWN]
+        snapshot = partial(fleet.snapshot, shown) if "station" in request.args else fleet.snapshot
+        _watch(fleet, ws, (FLEET_TOPIC, snapshot))
 
     @sock.route("/live/fleet/<station_id>", bp=blueprint, endpoint="machine")  # type: ignore[untyped-decorator]
     def machine_feed(ws: Any, station_id: str) -> None:
-        """The same, and the machine of one station: on one socket."""
+        """The station's part of the fleet, and its machine: on one socket."""
         machine = (fleet.machine_topic(station_id), lambda: fleet.machine_snapshot(station_id))
-        _watch(fleet, ws, (FLEET_TOPIC, fleet.snapshot), machine)
+        _watch(fleet, ws, (FLEET_TOPIC, partial(fleet.snapshot, [station_id])), machine)
 
     @sock.route("/live/stations/<station_id>", bp=blueprint, endpoint="operator")  # type: ignore[untyped-decorator]
     def operator_feed(ws: Any, station_id: str) -> None:

@@ -5,6 +5,7 @@ Made once by `create_app`; background threads start with `start`, in the process
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -22,7 +23,7 @@ from portal.live.socket import POLICY_VIOLATION, RESTARTING, SIGNED_OUT, Writer
 from portal.live.stations import Link, LiveStation, LiveStations, Vitals
 from portal.services import installations
 from portal.services import stations as station_services
-from portal.services.stations import StationFacts
+from portal.services.stations import StationFacts, StationRow
 from portal.settings import Settings
 from station.operator_view import dom_id, renderer
 from station.protocol import Replaced
@@ -30,7 +31,7 @@ from station.run_state import RunState, Stage
 
 FLEET_TOPIC = "fleet"
 MACHINE_PARTS = ("machine", "enrolment")  # the same of the pages that show one station's machine
-STATION_PARTS = ("status", "run", "live")  # one template each, and one element on the pages that show it
+STATION_PARTS = ("status", "now", "run", "live")  # one template each, and one element on the pages that show it
 
 log = structlog.get_logger(__name__)
 
@@ -127,9 +128,16 @@ class Fleet:
         live = self.stations.find(station_id)
         return Activity.of(live.view.run) if live is not None and live.is_linked else None
 
-    def snapshot(self) -> list[Change]:
-        """Current states of all stations with a live side, for a page that has just joined."""
-        return [change for live in self.stations.all() for change in self._station_changes(live.facts.id)]
+    def snapshot(self, station_ids: Sequence[str] | None = None) -> list[Change]:
+        """Current states, for a page that has just joined: of the stations that it shows.
+
+        None: of all with a live side. Who shows a page of a long list names them, and pays for no others.
+        """
+        if station_ids is None:
+            station_ids = [live.facts.id for live in self.stations.all()]
+        with self.database.open() as db:
+            rows = station_services.rows_of(db, station_ids)
+        return [change for row in rows for change in self._changes(row)]
 
     def machine_changed(self, station: LiveStation) -> None:
         """The machine of a station has told how it is."""
@@ -176,12 +184,13 @@ class Fleet:
     def _station_changes(self, station_id: str) -> list[Change]:
         with self.database.open() as db:
             row = station_services.find_row(db, station_id)
-        if row is None:
-            return []
-        activity = self.activity(station_id)
+        return self._changes(row) if row is not None else []
+
+    def _changes(self, row: StationRow) -> list[Change]:
+        activity = self.activity(row.id)
         return [
             Change(
-                f"#{dom_id('station', station_id, part)}",
+                f"#{dom_id('station', row.id, part)}",
                 self._render(f"stations/_{part}.html", station=row, activity=activity),
             )
             for part in STATION_PARTS

@@ -22,6 +22,7 @@ from portal.pages import (
     station_labels,
     station_removal,
     station_settings,
+    station_table,
     stations,
     units,
     uptime,
@@ -32,6 +33,7 @@ from station import operator_formats, operator_limits, operator_sweeps
 AREAS = (
     overview,
     stations,
+    station_table,
     station_settings,
     station_labels,
     enrolment,

@@ -24,8 +24,19 @@ if TYPE_CHECKING:
 
     from portal.database import Db
 
-# Numbers are given in the order in which stations are made, and never again.
-STATIONS = Listing("stations", Station.id, Station.number, {"created_at": Station.number})
+# Numbers are given in the order in which stations are made, and never again. The other orders are those of the table.
+STATIONS = Listing(
+    "stations",
+    Station.id,
+    Station.number,
+    {
+        "created_at": Station.number,
+        "number": Station.number,
+        "name": Station.name_key,
+        "since": Station.presence_since,
+    },
+    nullable=frozenset({"since"}),
+)
 COUNT_RUNS_OF = timedelta(days=7)
 
 

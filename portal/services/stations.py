@@ -48,6 +48,7 @@ __all__ = [
     "list_stations",
     "rename_station",
     "require_station",
+    "rows_of",
     "show_station",
     "update_station",
 ]
@@ -144,8 +145,13 @@ def list_stations(db: Db, actor: Actor, search: str = "") -> list[StationRow]:
 
 def find_row(db: Db, station_id: str) -> StationRow | None:
     """One station as in the list, whoever asks; None when there is none."""
-    rows = _build(db, _rows().where(Station.id == station_id)) if names.is_id(station_id) else []
+    rows = rows_of(db, [station_id]) if names.is_id(station_id) else []
     return rows[0] if rows else None
+
+
+def rows_of(db: Db, station_ids: Sequence[str]) -> list[StationRow]:
+    """These stations as in the list, whoever asks, in the order of their numbers; those that are gone are missing."""
+    return _build(db, _rows().where(Station.id.in_(station_ids)), station_ids)
 
 
 def find_facts(db: Db, station_id: str) -> StationFacts | None:
@@ -196,9 +202,11 @@ def _rows() -> Select[Station, Installation, Run, str]:
     )
 
 
-def _build(db: Db, wanted: Select[Station, Installation, Run, str]) -> list[StationRow]:
+def _build(
+    db: Db, wanted: Select[Station, Installation, Run, str], station_ids: Sequence[str] | None = None
+) -> list[StationRow]:
     found = db.session.execute(wanted).all()
-    procedures_by_station = _procedures_of(db, [station.id for station, *_ in found])
+    procedures_by_station = _procedures_of(db, station_ids)
     return [
         StationRow(
             id=station.id,
@@ -214,13 +222,13 @@ def _build(db: Db, wanted: Select[Station, Installation, Run, str]) -> list[Stat
     ]
 
 
-def _procedures_of(db: Db, station_ids: Sequence[str]) -> dict[str, list[ProcedureRef]]:
+def _procedures_of(db: Db, station_ids: Sequence[str] | None) -> dict[str, list[ProcedureRef]]:
+    """``station_ids``: None for all, which is cheaper than naming thousands."""
     wanted = select(StationProcedure.station_id, Procedure).join(
         Procedure, Procedure.id == StationProcedure.procedure_id
     )
-    # One station is asked for by its id; for many, reading all links is cheaper than naming thousands of ids.
-    if len(station_ids) == 1:
-        wanted = wanted.where(StationProcedure.station_id == station_ids[0])
+    if station_ids is not None:
+        wanted = wanted.where(StationProcedure.station_id.in_(station_ids))
     by_station: dict[str, list[ProcedureRef]] = {}
     rows = sorted(db.session.execute(wanted), key=lambda row: (names.same(row[1].name), row[1].id))
     for station_id, procedure in rows:
