@@ -31,6 +31,10 @@ WORDS = {
     "station:enrolled": "enrolled the machine {hostname}",
     "station:token_issued": "made a setup token",
     "station:key_created": "made the API key {prefix}…",
+    "procedure:created": "created the procedure",
+    "procedure:changed": "changed it: {fields}",
+    "procedure:archived": "archived it and ended its links to {stations} stations",
+    "procedure:restored": "restored it, linked to {stations} stations",
     "procedure:linked": "linked the procedure {procedure}",
     "procedure:unlinked": "unlinked the procedure {procedure}",
 }

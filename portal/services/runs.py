@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, func, select
 
 from portal.announcements import RunStored
 from portal.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
-from portal.models import Curve, LogLine, Measurement, Phase, Procedure, Run, StationProcedure, Unit
+from portal.models import Curve, EndedLink, LogLine, Measurement, Phase, Procedure, Run, StationProcedure, Unit
 from portal.models.base import new_id
 from portal.services.actors import Actor, Permission, require
 from portal.services.curves import pack_axes
@@ -42,11 +42,20 @@ __all__ = [
 ]
 
 
-_PROCEDURES, _LINKS = Procedure.__table__, StationProcedure.__table__
-_PROCEDURE = select(_PROCEDURES.c.id, _PROCEDURES.c.identifier, _LINKS.c.station_id).outerjoin_from(
-    _PROCEDURES,
-    _LINKS,
-    and_(_LINKS.c.procedure_id == _PROCEDURES.c.id, _LINKS.c.station_id == bindparam("station")),
+_PROCEDURES, _LINKS, _ENDED = Procedure.__table__, StationProcedure.__table__, EndedLink.__table__
+# A link that has ended is as good here: what the station tested with it, or before it heard of the end, is kept.
+_PROCEDURE = (
+    select(
+        _PROCEDURES.c.id,
+        _PROCEDURES.c.identifier,
+        func.coalesce(_LINKS.c.station_id, _ENDED.c.station_id).label("station_id"),
+    )
+    .outerjoin_from(
+        _PROCEDURES,
+        _LINKS,
+        and_(_LINKS.c.procedure_id == _PROCEDURES.c.id, _LINKS.c.station_id == bindparam("station")),
+    )
+    .outerjoin(_ENDED, and_(_ENDED.c.procedure_id == _PROCEDURES.c.id, _ENDED.c.station_id == bindparam("station")))
 )
 _PROCEDURE_BY_ID = _PROCEDURE.where(_PROCEDURES.c.id == bindparam("named"))
 _PROCEDURE_BY_IDENTIFIER = _PROCEDURE.where(_PROCEDURES.c.identifier_key == bindparam("named"))
