@@ -10,6 +10,7 @@ from portal.pages.activities import activities_of, activity_of
 from portal.pages.enrolment import hand_over
 from portal.pages.forms import Form
 from portal.pages.hx import render
+from portal.pages.procedure_links import weeks_of
 from portal.pages.sign_in import signed_in_only
 from portal.pages.uptime import uptime_of
 from portal.services import procedures as procedure_services
@@ -110,6 +111,7 @@ def _page(station_id: str, form: Form | None, status: int = 200) -> Response:
         station=station,
         activity=activity_of(station),
         uptime=uptime_of(station.id),
+        weeks=weeks_of(station.id, [procedure.id for procedure in station.procedures]),
         form=form or Form({"name": station.name}),
         unlinked=[procedure for procedure in procedures if procedure.id not in linked],
         may_edit=may_edit,

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 
 from portal.pages.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Tick, ticks
 from portal.services.measurement_statistics import MeasuredValue, MeasurementFigures, MeasurementHistory, Spread
@@ -36,7 +37,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Level:
-    """A line across the drawing, or down it: its place, its words, and what it is (``limit``, ``mean``, ``control``)."""
+    """A line across the drawing, or down it. ``kind``: limit, mean or control."""
 
     at: float
     label: str
@@ -216,7 +217,7 @@ def _edges(low: float, high: float) -> list[float]:
 
 
 def _mean_distance(values: list[MeasuredValue]) -> float:
-    distances = [abs(after.value - before.value) for before, after in zip(values, values[1:], strict=False)]
+    distances = [abs(after.value - before.value) for before, after in pairwise(values)]
     return sum(distances) / len(distances) if distances else 0.0
 
 

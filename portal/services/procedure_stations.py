@@ -83,7 +83,7 @@ def count_stations(db: Db, actor: Actor, procedure_ids: Sequence[str]) -> dict[s
         .where(StationProcedure.procedure_id.in_(procedure_ids), Station.archived_at.is_(None))
         .group_by(StationProcedure.procedure_id)
     )
-    return {procedure_id: count for procedure_id, count in db.session.execute(counted)}
+    return {row[0]: row[1] for row in db.session.execute(counted)}
 
 
 def stations_to_link(
