@@ -64,7 +64,7 @@ class StationProcedure(Base):
 class EndedLink(Base):
     """The station could run the procedure until ``ended_at``.
 
-    What it still holds, or tests while it cannot hear of the end, is taken: no record of a real unit is lost.
+    The records of runs that it began before are still taken: no record of a real unit is lost.
     """
 
     __tablename__ = "ended_links"

@@ -39,7 +39,7 @@ RECENT_RUNS = 10
 def index() -> Response:
     """The list, a page at a time: those in use, or the archived ones."""
     query = ListQuery.of(request, ("search", "archived"), ("created_at", "name"), {"archived": ("yes",)})
-    wanted = ProcedureQuery(query["search"] or None, is_archived=bool(query["archived"]))
+    wanted = ProcedureQuery(query["search"] or None, is_archived=bool(query["archived"]), in_identifier=True)
     found = page_procedures(db(), actor(), wanted, query.place)
     ids = [row.id for row in found.items]
     return render(

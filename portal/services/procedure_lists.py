@@ -33,13 +33,14 @@ RECENT_RUNS = 10
 class ProcedureQuery:
     """Which procedures, the archived ones or the others: all that is given must fit.
 
-    search: a piece of the name or of the identifier.
+    search: a piece of the name; with ``in_identifier`` also of the identifier, which the API does not search.
     """
 
     search: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     is_archived: bool = False
+    in_identifier: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ def _narrow(wanted: Select[Any], query: ProcedureQuery) -> Select[Any]:
     text = names.same(query.search or "")
     if text:
         in_name = Procedure.name_key.contains(text, autoescape=True)
-        wanted = wanted.where(or_(in_name, Procedure.identifier_key.contains(text, autoescape=True)))
+        in_identifier = Procedure.identifier_key.contains(text, autoescape=True)
+        wanted = wanted.where(or_(in_name, in_identifier) if query.in_identifier else in_name)
     if query.created_after is not None:
         wanted = wanted.where(Procedure.created_at >= query.created_after)
     if query.created_before is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import and_, bindparam, select
 
 from portal.announcements import RunStored
 from portal.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
@@ -43,12 +43,13 @@ __all__ = [
 
 
 _PROCEDURES, _LINKS, _ENDED = Procedure.__table__, StationProcedure.__table__, EndedLink.__table__
-# A link that has ended is as good here: what the station tested with it, or before it heard of the end, is kept.
 _PROCEDURE = (
     select(
         _PROCEDURES.c.id,
         _PROCEDURES.c.identifier,
-        func.coalesce(_LINKS.c.station_id, _ENDED.c.station_id).label("station_id"),
+        _PROCEDURES.c.archived_at,
+        _LINKS.c.station_id,
+        _ENDED.c.ended_at,
     )
     .outerjoin_from(
         _PROCEDURES,
@@ -74,7 +75,7 @@ def create_run(db: Db, actor: Actor, run: RunIn, now: datetime | None = None) ->
     now = now or datetime.now(UTC)
     run_id = new_id()
     with db.write():
-        procedure_id, identifier = _procedure(db, actor, run.procedure_id)
+        procedure_id, identifier = _procedure(db, actor, run)
         if run.deployment_id is not None:
             raise NotFound("deployment")
         first_id = _insert(db, actor, run, procedure_id, identifier, run_id, now)
@@ -88,11 +89,13 @@ def create_run(db: Db, actor: Actor, run: RunIn, now: datetime | None = None) ->
     return run_id
 
 
-def _procedure(db: Db, actor: Actor, named: str) -> tuple[str, str]:
+def _procedure(db: Db, actor: Actor, run: RunIn) -> tuple[str, str]:
     """The record's procedure, by its id or short identifier: its id and identifier.
 
-    A station learns nothing of procedures that it is not linked to, existing or not.
+    A station learns nothing of procedures that it is not linked to, existing or not. What it began before its link
+    ended is taken; and, where the link ended because the procedure was archived, what it began later without knowing.
     """
+    named = run.procedure_id
     is_uuid = is_id(named)
     asked = _PROCEDURE_BY_ID if is_uuid else _PROCEDURE_BY_IDENTIFIER
     wanted = {"named": named.lower(), "station": actor.station_id}
@@ -102,11 +105,17 @@ def _procedure(db: Db, actor: Actor, named: str) -> tuple[str, str]:
             f"The procedure_id {named!r} is not a UUID, and no procedure has it as its short identifier.",
             "procedure_id",
         )
-    if actor.is_station and (found is None or found.station_id is None):
+    if actor.is_station and (found is None or not _may_record(found, run.started_at)):
         raise Forbidden("This station is not authorized to create runs of this procedure: link it to the station.")
     if found is None:
         raise NotFound("procedure")
     return found.id, found.identifier
+
+
+def _may_record(found: Any, started_at: datetime) -> bool:
+    if found.station_id is not None or found.ended_at is None:
+        return found.station_id is not None
+    return bool(started_at <= found.ended_at or found.ended_at == found.archived_at)
 
 
 def _insert(db: Db, actor: Actor, run: RunIn, procedure_id: str, identifier: str, run_id: str, now: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -226,6 +226,13 @@ def test_what_a_station_still_holds_is_taken_after_its_link_has_ended(db: Db, ca
         unlink_procedure(db, cast.dev, cast.station.id, cast.procedure.id)
 
     assert create_run(db, cast.bench, run_in(cast))
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    unaware = run_in(cast, serial_number="SN-3", started_at=later, ended_at=later)  # made offline
+    if end == "archived":
+        assert create_run(db, cast.bench, unaware)
+    else:
+        with pytest.raises(Forbidden):  # waits at the station until it is linked again
+            create_run(db, cast.bench, unaware)
     with pytest.raises(Forbidden):  # one that was never linked
         create_run(db, cast.otto, run_in(cast, serial_number="SN-2"))
 

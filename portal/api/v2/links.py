@@ -43,7 +43,13 @@ class LinkOut(TypedDict):
 
 
 @api.put(
-    PATH, "stations.link_procedure", answer=LinkOut, needs=Permission.EDIT, who="people", errors=(404, 409), is_ours=True
+    PATH,
+    "stations.link_procedure",
+    answer=LinkOut,
+    needs=Permission.EDIT,
+    who="people",
+    errors=(404, 409),
+    is_ours=True,
 )
 def link(id: str, procedure_id: str) -> LinkOut:  # noqa: A002  (the interface's name)
     """Let a station run a procedure.
