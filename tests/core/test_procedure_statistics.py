@@ -67,7 +67,8 @@ def store(db: Db, cast: Cast) -> None:
 
 
 def scope_of(cast: Cast, **changes: Any) -> Scope:
-    return Scope(**{"procedure_id": cast.procedure.id, "first": FIRST_DAY, "last": NOON.date()} | changes)
+    facts: dict[str, Any] = {"procedure_id": cast.procedure.id, "first": FIRST_DAY, "last": NOON.date()}
+    return Scope(**facts | changes)
 
 
 def naive(runs: list[tuple[int, int, str, bool]], *, is_first: bool) -> dict[int, list[str]]:
