@@ -12,6 +12,7 @@ from sqlalchemy import Select, select
 from portal.models import AuditEntry, Procedure, ProcedureVersion, Station, User, Webhook
 from portal.models.base import Base
 from portal.services.actors import Actor, Permission, require
+from portal.services.names import isolated
 from portal.services.paging import CountedPage, Listing, Place
 from portal.services.upsert import insert_all
 
@@ -124,7 +125,7 @@ def _words(entry: AuditEntry) -> str:
     template = WORDS.get(entry.action)
     if template is None:
         return entry.action.replace(":", " ").replace("_", " ")
-    return template.format_map({key: str(value) for key, value in entry.details.items()})
+    return template.format_map({key: isolated(str(value)) for key, value in entry.details.items()})
 
 
 def _name(subject: Base) -> str | None:
