@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from portal.errors import Conflict, Invalid
 from portal.models import Procedure, Run
 from portal.pages.activities import procedures_in_flight
-from portal.pages.filters import ListQuery
+from portal.pages.filters import Filter, ListQuery
 from portal.pages.forms import Form
 from portal.pages.hx import render
 from portal.pages.procedure_filters import StatisticsQuery
@@ -33,12 +33,13 @@ from portal.web import actor, db, portal
 pages = signed_in_only(Blueprint("procedures", __name__))
 
 RECENT_RUNS = 10
+FILTERS = (Filter("search", "Name or identifier", "search"), Filter("archived", "Archived", "flag", {"yes": ""}))
 
 
 @pages.get("/procedures")
 def index() -> Response:
     """The list, a page at a time: those in use, or the archived ones."""
-    query = ListQuery.of(request, ("search", "archived"), ("created_at", "name"), {"archived": ("yes",)})
+    query = ListQuery.of(request, FILTERS, ("created_at", "name"))
     wanted = ProcedureQuery(query["search"] or None, is_archived=bool(query["archived"]), in_identifier=True)
     found = page_procedures(db(), actor(), wanted, query.place)
     ids = [row.id for row in found.items]
