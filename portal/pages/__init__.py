@@ -19,6 +19,8 @@ from portal.pages import (
     runs,
     security,
     sign_in,
+    station_labels,
+    station_settings,
     stations,
     units,
     uptime,
@@ -29,6 +31,8 @@ from station import operator_formats, operator_limits, operator_sweeps
 AREAS = (
     overview,
     stations,
+    station_settings,
+    station_labels,
     enrolment,
     uptime,
     procedures,

@@ -12,11 +12,14 @@ from portal.pages.forms import Form
 from portal.pages.hx import render
 from portal.pages.procedure_links import weeks_of
 from portal.pages.sign_in import signed_in_only
+from portal.pages.station_labels import to_station
 from portal.pages.uptime import uptime_of
 from portal.services import procedures as procedure_services
 from portal.services import setup_tokens
 from portal.services import stations as station_services
 from portal.services.actors import Permission, can
+from portal.services.station_lookup import read_number
+from portal.services.station_settings import Clash, Seen, Stale, save_settings
 from portal.web import actor, db
 
 pages = signed_in_only(Blueprint("stations", __name__))
@@ -61,17 +64,21 @@ def create() -> ResponseReturnValue:
 
 
 @pages.get("/stations/<station_id>")
-def show(station_id: str) -> Response:
-    """The page of one station."""
-    return _page(station_id, None)
+def show(station_id: str) -> ResponseReturnValue:
+    """The page of one station; from ST-0007 to it."""
+    number = read_number(station_id)
+    return to_station(number) if number is not None else _page(station_id, None)
 
 
 @pages.post("/stations/<station_id>/name")
 def rename(station_id: str) -> ResponseReturnValue:
     """Give the station another name."""
     form = Form.of(request)
+    typed = {"name": form.text("name")}
     try:
-        station_services.rename_station(db(), actor(), station_id, form.text("name"))
+        save_settings(db(), actor(), station_id, typed, Seen.read(form.text("seen")))
+    except Stale as stale:
+        return _page(station_id, form, status=409, clash=stale.clashes[0])
     except Invalid as invalid:
         return _page(station_id, form.refused(invalid, ("name",)), status=422)
     except Conflict as conflict:
@@ -100,7 +107,7 @@ def _form(form: Form, status: int = 200) -> Response:
     return render("stations/new.html", status=status, form=form, procedure_options=options)
 
 
-def _page(station_id: str, form: Form | None, status: int = 200) -> Response:
+def _page(station_id: str, form: Form | None, status: int = 200, clash: Clash | None = None) -> Response:
     station = station_services.show_station(db(), actor(), station_id)
     linked = {procedure.id for procedure in station.procedures}
     may_edit = can(actor(), Permission.EDIT)
@@ -113,6 +120,8 @@ def _page(station_id: str, form: Form | None, status: int = 200) -> Response:
         uptime=uptime_of(station.id),
         weeks=weeks_of(station.id, [procedure.id for procedure in station.procedures]),
         form=form or Form({"name": station.name}),
+        clash=clash,
+        is_naming=form is not None,
         unlinked=[procedure for procedure in procedures if procedure.id not in linked],
         may_edit=may_edit,
         may_operate=can(actor(), Permission.DRIVE),

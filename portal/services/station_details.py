@@ -15,6 +15,7 @@ from portal.services.audit import AuditRow
 from portal.services.presence import PresenceNow
 from portal.services.run_lists import RunQuery, RunRow, list_runs
 from portal.services.station_lookup import get_station
+from portal.services.station_settings import StationSettings, settings_of
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -84,6 +85,7 @@ class StationDetail:
     api_key: KeyView | None
     recent_runs: list[RunRow]
     activity: list[AuditRow]
+    settings: StationSettings
 
     @property
     def uploads_waiting(self) -> int:
@@ -115,6 +117,7 @@ def show_station(db: Db, actor: Actor, station_id: str) -> StationDetail:
         api_key=_key(db, station),
         recent_runs=list_runs(db, actor, RunQuery(station_id=station.id, limit=RECENT_RUNS)).items,
         activity=audit.list_activity(db, station),
+        settings=settings_of(db, station),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from portal.database import Db
 
 LONGEST_NAME = 60
+_NUMBER = re.compile(r"st[-_ ]?0*([0-9]{1,9})", re.IGNORECASE)
 
 
 def get_station(db: Db, actor: Actor, station_id: str) -> Station:
@@ -31,6 +33,18 @@ def find_station(db: Db, station_id: str) -> Station | None:
     if not names.is_id(station_id):
         return None
     return db.session.scalar(select(Station).where(Station.id == station_id, Station.archived_at.is_(None)))
+
+
+def get_station_by_number(db: Db, actor: Actor, number: int) -> Station:
+    """The station that is shown as ST-0007 for 7. Raises as `get_station`."""
+    found = db.session.scalar(select(Station.id).where(Station.number == number))
+    return get_station(db, actor, found or "")
+
+
+def read_number(text: str) -> int | None:
+    """The number in what people write for ST-0007: small letters too, and without the zeros. None for anything else."""
+    match = _NUMBER.fullmatch(text.strip())
+    return int(match[1]) if match else None
 
 
 def find_station_by_name(db: Db, name: str) -> Station | None:

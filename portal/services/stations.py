@@ -23,6 +23,7 @@ from portal.services.procedures import ProcedureRef, get_procedure, linked_proce
 from portal.services.station_changes import StationChanges, rename_station, update_station
 from portal.services.station_details import StationDetail, show_station
 from portal.services.station_lookup import LONGEST_NAME, find_station, find_station_by_name, get_station, refuse_taken
+from portal.services.station_teams import get_team_ref
 from portal.services.upsert import insert_or_ignore
 from station.protocol import LinkedProcedure
 
@@ -86,17 +87,23 @@ class StationFacts:
 
 
 def create_station(
-    db: Db, actor: Actor, name: str, procedure_ids: Sequence[str] = (), metadata: Mapping[str, Any] | None = None
+    db: Db,
+    actor: Actor,
+    name: str,
+    procedure_ids: Sequence[str] = (),
+    metadata: Mapping[str, Any] | None = None,
+    team_id: str | None = None,
 ) -> Station:
     """Make a station, with procedures linked to it. ``metadata``: checked already.
 
-    Raises `Invalid` and `Conflict` with the path ``name``; `NotFound` for a procedure; `Forbidden`.
+    Raises `Invalid` and `Conflict` with the path ``name``; `NotFound` for a procedure or team; `Forbidden`.
     """
     require(actor, Permission.EDIT)
     name = names.clean(name, "station's name", LONGEST_NAME, "name")
     with db.write():
         db.serialise("stations")  # numbers without holes, and one sentence instead of a constraint's name
         refuse_taken(db, name)
+        team = get_team_ref(db, team_id) if team_id else None
         procedures = [get_procedure(db, actor, procedure_id) for procedure_id in dict.fromkeys(procedure_ids)]
         now = datetime.now(UTC)
         made = Station(
@@ -106,10 +113,12 @@ def create_station(
             presence="none",
             created_at=now,
             created_by_user_id=actor.user_id,
+            team_id=team.id if team is not None else None,
             station_metadata=dict(metadata or {}),
         )
         db.session.add(made)
-        audit.record(db, actor, "station:created", made, number=made.number)
+        changes = {"team": (None, team.name)} if team is not None else None
+        audit.record(db, actor, "station:created", made, changes=changes, number=made.number)
         for procedure in procedures:
             insert_or_ignore(db, StationProcedure, station_id=made.id, procedure_id=procedure.id, linked_at=now)
             audit.record(db, actor, "procedure:linked", made, procedure=procedure.name, procedure_id=procedure.id)
