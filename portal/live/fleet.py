@@ -128,6 +128,12 @@ class Fleet:
         live = self.stations.find(station_id)
         return Activity.of(live.view.run) if live is not None and live.is_linked else None
 
+    def procedure_in_flight(self, station_id: str) -> str | None:
+        """The id of the procedure that the station runs now, as far as its link tells; None while it is idle."""
+        live = self.stations.find(station_id)
+        run = live.view.run if live is not None and live.is_linked else None
+        return run.procedure_id if run is not None and not run.is_over else None
+
     def snapshot(self, station_ids: Sequence[str] | None = None) -> list[Change]:
         """Current states, for a page that has just joined: of the stations that it shows.
 

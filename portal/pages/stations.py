@@ -10,6 +10,7 @@ from portal.pages.activities import activity_of, vitals_of
 from portal.pages.enrolment import hand_over
 from portal.pages.forms import Form
 from portal.pages.hx import go_to, is_partial, render
+from portal.pages.procedure_links import weeks_of
 from portal.pages.sign_in import signed_in_only
 from portal.pages.station_labels import to_station
 from portal.pages.station_removal import archived_page
@@ -122,6 +123,7 @@ def _page(station_id: str, form: Form | None, status: int = 200, clash: Clash | 
         activity=activity_of(station),
         vitals=vitals_of(station),
         uptime=uptime_of(station.id),
+        weeks=weeks_of(station.id, [procedure.id for procedure in station.procedures]),
         form=form or Form({"name": station.name}),
         clash=clash,
         is_naming=form is not None,

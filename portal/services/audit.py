@@ -39,6 +39,10 @@ WORDS = {
     "station:machine_revoked": "revoked the installation on {hostname}",
     "station:restored": "restored it",
     "station:token_issued": "made a setup token",
+    "procedure:created": "created the procedure",
+    "procedure:changed": "changed it: {fields}",
+    "procedure:archived": "archived it and ended its links to {stations} stations",
+    "procedure:restored": "restored it, linked to {stations} stations",
     "procedure:linked": "linked the procedure {procedure}",
     "procedure:unlinked": "unlinked the procedure {procedure}",
 }
