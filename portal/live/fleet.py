@@ -126,6 +126,10 @@ class Fleet:
         live = self.stations.find(station_id)
         return Activity.of(live.view.run) if live is not None and live.is_linked else None
 
+    def active_ids(self) -> list[str]:
+        """The stations that test now."""
+        return [live.facts.id for live in self.stations.all() if self.activity(live.facts.id) is not None]
+
     def snapshot(self) -> list[Change]:
         """Current states of all stations with a live side, for a page that has just joined."""
         return [change for live in self.stations.all() for change in self._station_changes(live.facts.id)]

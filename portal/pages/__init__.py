@@ -6,16 +6,19 @@ from flask import Flask
 
 from portal.pages import (
     attachments,
+    audit,
     batches,
     enrolment,
     errors,
     hx,
     overview,
+    palette,
     parts,
     procedures,
     reference,
     runs,
     security,
+    settings,
     sign_in,
     stations,
     units,
@@ -36,6 +39,9 @@ AREAS = (
     batches,
     attachments,
     webhooks,
+    audit,
+    settings,
+    palette,
     reference,
 )
 
@@ -48,6 +54,7 @@ def register(app: Flask) -> None:
     operator_limits.register(app.jinja_env)
     operator_sweeps.register(app.jinja_env)
     uptime.register_words(app)
+    settings.register_sections(app)
     sign_in.register(app)
     errors.register(app)
     for area in AREAS:
