@@ -36,8 +36,8 @@ PAGES = (
     ("batches.index", "Batches", Permission.VIEW),
     ("reference.index", "API reference", Permission.VIEW),
     ("settings.index", "Settings", Permission.ADMINISTER),
-    *((endpoint, f"Settings: {words}", Permission.ADMINISTER) for endpoint, words, _note in SECTIONS),
 )
+SETTINGS = tuple((endpoint, f"Settings: {words}", Permission.ADMINISTER) for endpoint, words, _note in SECTIONS)
 ACTIONS = (
     ("stations.new", "New station", Permission.EDIT),
     ("procedures.new", "New procedure", Permission.EDIT),
@@ -68,7 +68,12 @@ def _found(text: str) -> dict[str, list[Choice]]:
     for hit in find_by_name(db(), actor(), text):
         hits[TITLES[hit.kind]].append(Choice(hit.name, hit.note, place_of(hit.kind, hit.key)))
     leave = [Choice("Sign out", "", url_for("sign_in.show"), "sign-out")] if same(text) in "sign out" else []
-    return {**hits, "Pages": _listed(PAGES, text), "Actions": [*_listed(ACTIONS, text), *leave]}
+    return {
+        **hits,
+        "Pages": _listed(PAGES, text),
+        "Settings": _listed(SETTINGS, text),
+        "Actions": [*_listed(ACTIONS, text), *leave],
+    }
 
 
 def _listed(places: tuple[tuple[str, str, Permission], ...], text: str) -> list[Choice]:

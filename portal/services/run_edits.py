@@ -30,7 +30,8 @@ def attach_to_run(db: Db, actor: Actor, run_id: str, upload_ids: Sequence[str], 
         if upload_ids:
             link_uploads(db, actor, upload_ids, run)
             edits.touch(run)
-            audit.record(db, actor, "run:files_linked", run, {"files": (None, list(upload_ids))})
+            if not actor.is_station:  # as with records: see `attachments`
+                audit.record(db, actor, "run:files_linked", run, {"files": (None, list(upload_ids))})
     return run.id
 
 
