@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import stationmaster
-from portal import api, pages, web
+from portal import api, hosts, names_in_paths, pages, web
 from portal.database import Database
 from portal.live import blueprint as live
 from portal.live.fleet import Fleet
@@ -47,6 +47,8 @@ def create_app(settings: Settings) -> Flask:
     fleet = Fleet(app, settings, database)
     app.extensions["stationmaster"] = web.Portal(settings, database, fleet)
     app.teardown_appcontext(web.close_db)
+    hosts.register(app)
+    names_in_paths.register(app)
     api.register(app)
     pages.register(app)
     live.register(app, fleet)

@@ -84,7 +84,8 @@ def _listen(host: str, port: int, read_timeout_s: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Connections take these over. A request that stands still, of a bench that lost its network or of somebody who
-        # means ill, must not keep its thread: gunicorn has no limit of its own. Sockets lift it for themselves.
+        # means ill, must not keep its thread: gunicorn has no limit of its own (and `server_worker` one for who drips).
+        # Sockets lift it for themselves.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", read_timeout_s, 0))
         listener.bind((host, port))
@@ -111,7 +112,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
             options = {
                 "bind": f"fd://{listener.fileno()}",
                 "workers": 1,
-                "worker_class": "gthread",
+                "worker_class": "portal.server_worker.Worker",
                 "threads": threads,
                 "worker_connections": threads + 200,
                 "timeout": 60,

@@ -46,7 +46,11 @@ class Settings(BaseSettings):
         200.0, ge=0, description="Requests a second that one API key may make; 0: any number."
     )
     key_rate_burst: int = Field(2000, ge=1, description="Requests that one API key may make at once, after a pause.")
-    read_timeout_s: int = Field(30, ge=1, description="A request that stands still for so long is dropped, seconds.")
+    read_timeout_s: int = Field(
+        30,
+        ge=1,
+        description="A request that stands still, or is behind 1 kB a second, for so long is dropped, seconds.",
+    )
     sync: Literal["full", "normal"] = Field("full", description="SQLite: what is acknowledged is on disk (full).")
     log_json: bool = Field(False, description="Log one JSON object a line instead of readable lines.")
     setup_token_lifetime_s: int = Field(3600, ge=60, description="How long a setup token can be used, in seconds.")

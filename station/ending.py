@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from typing import Any
 
 from station.events import Message
 from station.protocol import Outcome
@@ -28,6 +29,7 @@ class Ending:
     def __init__(self) -> None:
         self.status: int | None = None
         self.was_stopped = False
+        self.metadata: dict[str, Any] = {}
         self._verdict: Outcome | None = None
         self._verdict_error: str | None = None
         self._crash: Crash | None = None
@@ -37,6 +39,10 @@ class Ending:
         """The test record's own verdict."""
         self._verdict = Outcome(message["outcome"])
         self._verdict_error = message["error"]
+
+    def note_metadata(self, message: Message) -> None:
+        """Facts about the run that its phases have set."""
+        self.metadata = dict(message["run"])
 
     def note_script_error(self, message: Message) -> None:
         """The script raised, or could not be loaded."""

@@ -145,7 +145,8 @@ class Engine:
         if request.serial_number is not None:
             check_serial(request.serial_number)
         if IDENTIFY in request.answers:
-            unit_from(request.answers[IDENTIFY], Unit())
+            # A declared form has fields of its own, which are checked when it is asked for.
+            unit_from({key: text for key, text in request.answers[IDENTIFY].items() if ":" not in key}, Unit())
 
     def _running(self) -> Execution:
         active = self._active

@@ -20,6 +20,7 @@ from station.child import Child, Source
 from station.ending import Ending
 from station.events import EventWriter, Message
 from station.journal import Journal
+from station.leftovers import MARK, end_leftovers
 from station.phase_events import PhaseEvents
 from station.prompting import Prompting
 from station.protocol import AnyRunEvent, Outcome, RunComplete, RunCrashed, RunStarting, RunStopping
@@ -68,6 +69,7 @@ class Execution:
             "output": self._take_print,
             "prompt": self._ask,
             "prompt_closed": self._prompting.take_back,
+            "metadata": self._ending.note_metadata,
             "test_end": self._ending.note_test_end,
             "script_error": self._take_script_error,
             "script_end": self._stops.note_script_end,
@@ -91,9 +93,9 @@ class Execution:
         self._prompting.answer(request_id, values, by)
 
     def stop(self, by: str | None, reason: str | None) -> None:
-        """Ask the test to end: phase interrupted, teardown executed. A second call changes nothing."""
+        """Ask the test to end: phase interrupted, teardown executed. A second one, or one too late, changes nothing."""
         with self._events.lock:
-            if self._stops.ask():
+            if not self.journal.is_complete and self._stops.ask():
                 self._events.emit(RunStopping, by=by, reason=reason)
                 self._prompting.close_all("stopped")
                 self._send({"type": "stop"})
@@ -101,7 +103,7 @@ class Execution:
     def kill(self, by: str | None) -> None:
         """End the process: SIGTERM now, SIGKILL a moment later. A second call changes nothing."""
         with self._events.lock:
-            if self._stops.ask_kill():
+            if not self.journal.is_complete and self._stops.ask_kill():
                 self._events.emit(RunStopping, by=by, is_kill=True)
                 self._prompting.close_all("stopped")
                 if self._child:
@@ -124,13 +126,15 @@ class Execution:
         finally:
             if self._child:
                 self._child.finish()
+                end_leftovers(self.journal.execution_id)
             self._end()
 
     def _spawn(self) -> Child | None:
         """Start the process. None when it cannot be started, or when the run was stopped before."""
         request = self.request
         command = frameworks.connector_command(self._python, request.folder.resolve(), self._attachments.resolve())
-        environment = frameworks.environment_for(request.environment, request.visa_library)
+        marked = {**request.environment, MARK: self.journal.execution_id}
+        environment = frameworks.environment_for(marked, request.visa_library)
         with self._events.lock:
             if self._stops.is_asked:
                 return None
@@ -168,7 +172,8 @@ class Execution:
                 self._events.emit(RunCrashed, error=crash.error, error_kind=crash.kind)
             else:
                 self._phases.end_all(Outcome.ABORTED, "Stopped.")
-            self._events.emit(RunComplete, outcome=self._ending.outcome, error=self._ending.error)
+            ending = self._ending
+            self._events.emit(RunComplete, outcome=ending.outcome, error=ending.error, metadata=ending.metadata)
             self.journal.close()
 
     # ── what the process says ───────────────────────────────────────────────────────────────────────────────────────

@@ -8,11 +8,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from station.procedure_file import ProcedureRefused, find_file, load
+
 ENTRY = "main.py"
 _REQUIREMENTS = ("requirements.txt", "pyproject.toml", "uv.lock", "pylock.toml")
 _OPENHTF_NAMED = re.compile(rb"(?<![\w-])openhtf(?![\w-])", re.IGNORECASE)
 _OPENHTF_IMPORTED = re.compile(rb"^[ \t]*(?:import|from)[ \t]+openhtf\b", re.MULTILINE)
 _CONNECTOR = Path(__file__).parent / "connectors" / "openhtf.py"
+_CONDUCTOR = Path(__file__).parent / "conductor" / "start.py"
+# What the Operator UI can show so far.
+_SHOWN = frozenset({"text", "image", "text_input", "textarea", "number_input", "switch", "radio", "select"})
 # What would make another interpreter find the wrong modules, and what a procedure has no business to know.
 _HIDDEN = ("PYTHONHOME", "PYTHONPATH", "TOFUPILOT_API_KEY", "TOFUPILOT_URL")
 _HIDDEN_PREFIX = "STATIONMASTER_"
@@ -22,6 +27,9 @@ def check_folder(folder: Path) -> str | None:
     """Why this folder cannot be run as a procedure, in one sentence. None when it can."""
     if not folder.is_dir():
         return f"The folder {folder} does not exist."
+    declared = find_file(folder)
+    if declared is not None:
+        return _problem_of(declared)
     if not (folder / ENTRY).is_file():
         return f"The folder {folder} has no {ENTRY}."
     if not _is_openhtf(folder):
@@ -39,11 +47,14 @@ def interpreter_of(folder: Path, default: Path | None) -> Path:
 
 
 def connector_command(python: Path, folder: Path, attachments: Path) -> list[str]:
-    """The command line of the connector; the numbers of its two pipes go between the two parts of it.
+    """The command line of the connector; the numbers of its pipes go between the first two parts and the rest.
 
-    See `station.connectors.openhtf`.
+    See `station.connectors.openhtf`; a declared procedure is conducted in the station's own interpreter.
     """
-    return [str(python), str(_CONNECTOR), str(folder), ENTRY, str(attachments)]
+    declared = find_file(folder)
+    if declared is None:
+        return [str(python), str(_CONNECTOR), str(folder), ENTRY, str(attachments)]
+    return [sys.executable, str(_CONDUCTOR), str(folder), declared.name, str(attachments), str(python)]
 
 
 def environment_for(extra: Mapping[str, str], visa_library: str | None) -> dict[str, str]:
@@ -55,6 +66,21 @@ def environment_for(extra: Mapping[str, str], visa_library: str | None) -> dict[
     if visa_library:
         environment["PYVISA_LIBRARY"] = visa_library
     return {**environment, **extra}
+
+
+def _problem_of(file: Path) -> str | None:
+    """Why a declared procedure cannot be run: everything that is wrong with its file, or what cannot be done yet."""
+    try:
+        procedure = load(file).procedure
+    except ProcedureRefused as refused:
+        return str(refused)
+    if len(procedure.slots) > 1:
+        return f"{file} declares {len(procedure.slots)} slots; procedures with more than one come later."
+    for phase in (*procedure.setup, *procedure.main, *procedure.teardown):
+        shown = {component.type for component in phase.ui.components} if phase.ui is not None else set()
+        if not shown <= _SHOWN:
+            return f"{file}: the phase “{phase.name}” shows a {sorted(shown - _SHOWN)[0]}, which comes later."
+    return None
 
 
 def _is_openhtf(folder: Path) -> bool:

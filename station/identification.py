@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from station.prompts import check_answer
 from station.protocol import Component, Unit
 from station.refusal import Refused
 
@@ -44,6 +45,21 @@ def unit_from(values: Mapping[str, str], prefill: Unit) -> Unit:
         if values.get(key, "").strip()
     }
     return prefill.model_copy(update={"serial_number": serial, **others})
+
+
+def declared_unit(form: Sequence[Component], values: Mapping[str, str], prefill: Unit) -> tuple[Unit, dict[str, str]]:
+    """The unit that an answer to a declared form names, and the metadata. Raises `Refused` with the field to blame.
+
+    What the answer leaves out is what the form was filled in with.
+    """
+    given = {one.key: str(one.default_value) for one in form if one.default_value is not None} | dict(values)
+    checked = {key: text for key, text in check_answer(form, given).items() if text}
+    numbers = {key: text for key, text in checked.items() if ":" not in key}
+    sub_units = {key.removeprefix("sub_unit:"): text for key, text in checked.items() if key.startswith("sub_unit:")}
+    metadata = {key.removeprefix("metadata:"): text for key, text in checked.items() if key.startswith("metadata:")}
+    for key, text in sub_units.items():
+        check_number(text, f"sub_unit:{key}")
+    return unit_from(numbers, prefill.model_copy(update={"sub_units": sub_units})), metadata
 
 
 def check_serial(text: str) -> str:

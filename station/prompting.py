@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from station.events import EventWriter, Message
-from station.identification import IDENTIFY, form_for, unit_from
+from station.identification import IDENTIFY, declared_unit, form_for, unit_from
 from station.phase_events import PhaseEvents
 from station.prompts import Question, Questions, check_answer, prompt_components
-from station.protocol import IdentifyRequest, IdentifyResolved, UiClosed, UiRequest, Unit
+from station.protocol import Component, IdentifyRequest, IdentifyResolved, UiClosed, UiRequest, Unit
 from station.refusal import Refused
 from station.run_request import RunRequest
 
@@ -33,33 +33,52 @@ class Prompting:
         self._send = send
         self._questions = Questions()
         self._prefill = Unit()
+        self._form: list[Component] = []
 
     def answer(self, request_id: str, values: Mapping[str, str], by: str | None) -> None:
         """Answer an open question. Raises `Refused`; the question then stays open."""
         with self._events.lock:
             question = self._questions.find(request_id)
             if question.phase_key is None:
-                self._resolve(unit_from(values, self._prefill), by)
+                self._resolve(*self._named(values), by)
             else:
-                text = _text_of(check_answer(question.components, values))
+                checked = check_answer(question.components, values)
                 self._close(question, "answered", by)
-                self._send({"type": "answer", "id": question.request_id, "text": text})
+                self._send_answer(question, checked)
 
     def identify(self, message: Message) -> None:
-        """The connector needs the unit. It is asked for only where nobody knows it."""
+        """The connector needs the unit. It is asked for only where nobody knows it, or what is known is refused.
+
+        ``form``: the fields that a procedure declares, with their limits; it brings ``metadata`` then.
+        """
         self._prefill = Unit.model_validate(message["unit"])
-        recorded = self._request.answers.get(IDENTIFY)
-        if self._request.serial_number is not None:
-            self._resolve(unit_from({"serial_number": self._request.serial_number}, self._prefill), None)
-        elif recorded is not None:
-            self._resolve(unit_from(recorded, self._prefill), "recorded answers")
-        elif message["mode"] == "never" or (message["mode"] == "auto" and self._prefill.serial_number):
-            self._resolve(self._prefill, None)
-        else:
-            request_id = f"identify-{self._events.journal.execution_id}"
-            question = Question(request_id, tuple(form_for(self._prefill)))
-            self._questions.add(question)
-            self._events.emit(IdentifyRequest, request_id=request_id, components=list(question.components))
+        self._form = [Component.model_validate(field) for field in message.get("form", ())]
+        entered, recorded = self._request.serial_number, self._request.answers.get(IDENTIFY)
+        is_known = message["mode"] == "never" or (message["mode"] == "auto" and self._prefill.serial_number)
+        try:
+            if entered is not None:
+                self._resolve(*self._named({"serial_number": entered}), None)
+            elif recorded is not None:
+                self._resolve(*self._named(recorded), "recorded answers")
+            elif is_known:
+                self._resolve(self._prefill, message.get("metadata", {}), None)
+            else:
+                self._ask_for_unit()
+        except Refused as refused:
+            self._phases.note(refused.reason, "WARNING", {})
+            self._ask_for_unit()
+
+    def _ask_for_unit(self) -> None:
+        request_id = f"identify-{self._events.journal.execution_id}"
+        question = Question(request_id, tuple(self._form or form_for(self._prefill)))
+        self._questions.add(question)
+        self._events.emit(IdentifyRequest, request_id=request_id, components=list(question.components))
+
+    def _named(self, values: Mapping[str, str]) -> tuple[Unit, dict[str, str]]:
+        """The unit and the metadata that an answer names. Raises `Refused`."""
+        if self._form:
+            return declared_unit(self._form, values, self._prefill)
+        return unit_from(values, self._prefill), {}
 
     def note_unit(self, message: Message) -> None:
         """The unit as the script knows it when its test begins; `RunStarted` tells it on."""
@@ -73,13 +92,16 @@ class Prompting:
 
     def ask(self, message: Message) -> None:
         """A phase asks the operator."""
-        components = prompt_components(message["message"], message["text_input"], message["image_url"])
+        if "components" in message:
+            components = [Component.model_validate(one) for one in message["components"]]
+        else:
+            components = prompt_components(message["message"], message["text_input"], message["image_url"])
         place = self._events.place_of(message)
         question = Question(message["id"], tuple(components), place["phase_key"], place["attempt"])
         recorded = self._recorded_answer(question, message)
         if recorded is not None:
             self._phases.note(f"Answered from the recorded answers: {message['message']}", "INFO", message)
-            self._send({"type": "answer", "id": question.request_id, "text": _text_of(recorded)})
+            self._send_answer(question, recorded)
         else:
             self._questions.add(question)
             self._events.emit(
@@ -102,13 +124,18 @@ class Prompting:
             if phase_key is None or question.phase_key == phase_key:
                 self._close(question, reason)
 
-    def _resolve(self, unit: Unit, by: str | None) -> None:
+    def _resolve(self, unit: Unit, metadata: Mapping[str, str], by: str | None) -> None:
         for question in self._questions.open:
             self._close(question, "answered", by)
         self.unit = unit if unit.serial_number else None
         if self.unit is not None:
             self._events.emit(IdentifyResolved, unit=self.unit, answered_by=by)
-        self._send({"type": "unit", "unit": unit.model_dump(exclude_none=True)})
+        self._send({"type": "unit", "unit": unit.model_dump(exclude_none=True), "metadata": dict(metadata)})
+
+    def _send_answer(self, question: Question, values: dict[str, str]) -> None:
+        """``text``: what an OpenHTF script gets, the typed text; an acknowledgement has none."""
+        text = values.get("response", "")
+        self._send({"type": "answer", "id": question.request_id, "text": text, "values": values})
 
     def _recorded_answer(self, question: Question, message: Message) -> dict[str, str] | None:
         key = question.phase_key or ""
@@ -137,8 +164,3 @@ class Prompting:
                 reason=reason,
                 answered_by=by,
             )
-
-
-def _text_of(values: Mapping[str, str]) -> str:
-    """What the script gets: the typed text; an acknowledgement has none."""
-    return values.get("response", "")

@@ -5,6 +5,7 @@ Source: contract/run-json.md §3.4, §4.1, §4.2.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,10 @@ def _checked(component: Component, values: Mapping[str, str]) -> str:
         return ""
     if component.type == "switch" and text not in ("true", "false"):
         raise Refused(f"{label}: true or false, not “{text[:40]}”.", component.key)
+    if component.type in ("radio", "select") and text not in [option.value for option in component.options]:
+        raise Refused(f"{label}: “{text[:40]}” is none of the choices.", component.key)
+    if component.type in ("number_input", "slider"):
+        return _number(component, label, text)
     if len(text) > (component.max_length or _LONGEST_ANSWER):
         raise Refused(f"{label}: at most {component.max_length or _LONGEST_ANSWER} characters.", component.key)
     if len(text) < (component.min_length or 0):
@@ -92,6 +97,20 @@ def _checked(component: Component, values: Mapping[str, str]) -> str:
     if component.pattern and not _matches(component.pattern, text):
         raise Refused(f"{label}: “{text[:40]}” does not look as expected.", component.key)
     return text
+
+
+def _number(component: Component, label: str, text: str) -> str:
+    try:
+        value = float(text.replace(",", ".") if "." not in text else text)  # half of the world writes 1,5
+    except ValueError:
+        raise Refused(f"{label}: “{text[:40]}” is no number.", component.key) from None
+    if not math.isfinite(value):
+        raise Refused(f"{label}: “{text[:40]}” is no finite number.", component.key)
+    if component.min is not None and value < component.min:
+        raise Refused(f"{label}: at least {component.min:g}.", component.key)
+    if component.max is not None and value > component.max:
+        raise Refused(f"{label}: at most {component.max:g}.", component.key)
+    return repr(value)
 
 
 def _matches(pattern: str, text: str) -> bool:

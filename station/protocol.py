@@ -74,6 +74,16 @@ class Series(Model):
     units: str | None = None
 
 
+class Aggregation(Model):
+    """A figure about a measurement that the test has computed, with limits of its own."""
+
+    type: str
+    value: Any = None
+    outcome: Outcome = Outcome.UNSET
+    unit: str | None = None
+    validators: list[Validator] = []
+
+
 class Measurement(Model):
     """A named value with its limits and its verdict.
 
@@ -88,6 +98,7 @@ class Measurement(Model):
     validators: list[Validator] = []
     x_axis: Series | None = None
     y_axis: list[Series] = []
+    aggregations: list[Aggregation] = []
     docstring: str | None = None
 
 
@@ -97,6 +108,13 @@ class PlannedPhase(Model):
     key: str
     name: str
     stage: Literal["setup", "main", "teardown"] = "main"
+
+
+class Option(Model):
+    """One of the choices of a component."""
+
+    value: str
+    label: str
 
 
 class Component(Model):
@@ -113,6 +131,12 @@ class Component(Model):
     min_length: int | None = None
     max_length: int | None = None
     pattern: str | None = None
+    min: float | None = None
+    max: float | None = None
+    step: float | None = None
+    options: list[Option] = []
+    prefix: str | None = None
+    suffix: str | None = None
 
 
 # ── run events ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -269,6 +293,7 @@ class RunComplete(RunEvent):
     type: Literal["run_complete"] = "run_complete"
     outcome: Outcome
     error: str | None = None
+    metadata: dict[str, Any] = {}
 
 
 AnyRunEvent = Annotated[

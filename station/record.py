@@ -14,6 +14,7 @@ from typing import Any
 
 from station.journal import Journal
 from station.protocol import (
+    Aggregation,
     AnyRunEvent,
     AttachmentAdded,
     IdentifyResolved,
@@ -153,7 +154,7 @@ class _Draft:
             "sub_units": list(unit.sub_units.values()),
             "operated_by": starting.operated_by,
             "docstring": self._started.docstring if self._started else None,
-            "metadata": {"simulated": True} if starting.is_simulated else None,
+            "metadata": {**complete.metadata, **({"simulated": True} if starting.is_simulated else {})},
         }
         body.update({key: value for key, value in optional.items() if value})
         attachments = [
@@ -179,8 +180,22 @@ def _measurement(measurement: Measurement) -> dict[str, Any]:
         found["y_axis"] = [_series(axis) for axis in measurement.y_axis]
     else:
         found["measured_value"] = measurement.measured_value
-    optional = {"units": measurement.units, "docstring": measurement.docstring}
+    optional = {
+        "units": measurement.units,
+        "docstring": measurement.docstring,
+        "aggregations": [_aggregation(one) for one in measurement.aggregations],
+    }
     return found | {key: value for key, value in optional.items() if value}
+
+
+def _aggregation(aggregation: Aggregation) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "type": aggregation.type,
+        "value": aggregation.value,
+        "outcome": _VALUE_OUTCOMES.get(aggregation.outcome, "UNSET"),
+        "validators": [_validator(validator) for validator in aggregation.validators],
+    }
+    return found | ({"unit": aggregation.unit} if aggregation.unit else {})
 
 
 def _validator(validator: Validator) -> dict[str, Any]:

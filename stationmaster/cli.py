@@ -13,6 +13,7 @@ from stationmaster import __version__
 COMMANDS = {
     "portal": ("portal.cli", "portal", "The web server and its administration."),
     "station": ("station.cli", "station", "The program on a test bench."),
+    "run": ("station.run_command", "run", "One run of a procedure on this terminal, without a portal."),
     "bench": ("bench_sim.cli", "bench", "Simulated benches and their instruments."),
     "demo": ("stationmaster.demo", "demo", "Portal and simulated stations on this machine, no questions."),
 }

@@ -7,8 +7,7 @@ import math
 import re
 import zlib
 from collections.abc import Iterable
-from functools import cache
-from typing import Any, TypeVar, get_origin
+from typing import Any, TypeVar
 
 from flask import g, request
 from pydantic import BaseModel, ValidationError
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails, from_json
 from werkzeug.exceptions import HTTPException
 
 from portal.errors import BadRequest, Issue, TooLarge, UnsupportedMediaType
+from portal.query_fields import list_fields
 from portal.services.refusal_words import sentence_of
 
 T = TypeVar("T", bound=BaseModel)
@@ -91,7 +91,7 @@ def read_query(model: type[T]) -> T:
     What the model does not know is refused, not ignored, unless it asks for nothing: a list that looks filtered and is
     not would be wrong without a sign. Raises `BadRequest`. Source: contract/v2-api.md §1.6.
     """
-    lists = _list_fields(model)
+    lists = list_fields(model)
     given: dict[str, Any] = {}
     for name, values in request.args.lists():
         filled = [value for value in values if value != ""]
@@ -185,11 +185,6 @@ def _one_of_each(pairs: list[tuple[str, Any]]) -> None:
         if key in seen:
             raise BadRequest(f"The body names the key {key[:60]!r} twice in one object.", key[:60])
         seen.add(key)
-
-
-@cache
-def _list_fields(model: type[BaseModel]) -> frozenset[str]:
-    return frozenset(name for name, field in model.model_fields.items() if get_origin(field.annotation) is list)
 
 
 def _issues(found: Iterable[ErrorDetails]) -> list[Issue]:

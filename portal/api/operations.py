@@ -146,7 +146,7 @@ def register(app: Flask, areas: tuple[Operations, ...]) -> None:
 
 def _rule(path: str) -> str:
     """The path for Flask. Numbers may hold slashes, which clients do not escape."""
-    return _PARAMETER.sub(lambda found: f"<{found[1]}>" if is_id(found[1]) else f"<path:{found[1]}>", path)
+    return _PARAMETER.sub(lambda found: f"<{found[1]}>" if is_id(found[1]) else f"<name:{found[1]}>", path)
 
 
 def is_id(name: str) -> bool:

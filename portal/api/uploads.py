@@ -21,6 +21,8 @@ from portal.downloads import send
 from portal.errors import BadRequest, Forbidden, Invalid
 from portal.services.attachments import open_upload, receive_upload
 from portal.services.run_input import In
+from portal.services.run_views import AttachmentView
+from portal.services.unit_details import UnitFile
 from portal.storage import Expected
 from portal.web import db, portal
 
@@ -120,6 +122,17 @@ def download(proof: str) -> Response:
 def address(attachment_id: str, direction: Direction) -> str:
     """The absolute address under which the attachment can be put, or got, for the next ten minutes."""
     return _signed(attachment_id, direction)
+
+
+def shown_file(file: AttachmentView | UnitFile) -> dict[str, Any]:
+    """A file in an answer. Its address is null while there are no bytes."""
+    return {
+        "id": file.id,
+        "name": file.name,
+        "size": file.size_bytes,
+        "content_type": file.content_type,
+        "download_url": address(file.id, "download") if file.size_bytes is not None else None,
+    }
 
 
 def announced(attachment_id: str, size: int | None, sha256: str | None) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def _note(station: LiveStation, command: AnyCommand, result: CommandResult) -> N
         case Kill():
             action = "station:run_killed"
         case _:
-            return  # the record of the run says who answered what
+            return  # answers are part of the run, not of its beginning or end
     details["result"] = "" if result.is_accepted else f", without success: {result.reason}"
     try:
         live_acts.note_act(web.db(), web.actor(), station.facts.id, action, details)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
+from portal.errors import BadRequest
 from portal.pages.csv_lines import csv_lines
-from portal.pages.filters import ListQuery
 from portal.pages.hx import render
 from portal.pages.sign_in import signed_in_only
 from portal.services import audit_trail
@@ -23,6 +24,8 @@ from portal.web import actor, db, portal
 
 pages = signed_in_only(Blueprint("audit", __name__))
 
+LONGEST_FILTER = 200
+DAYS = ("from", "to")
 FILTERS = ("who", "action", "object_kind", "object_id", "from", "to", "text")
 ROBOTS = {"station": "any station's program", "system": "the command line, or nobody"}
 KINDS = {
@@ -55,6 +58,31 @@ COLUMNS = (
     "at", "actor_kind", "actor_id", "actor", "action", "what", "object_kind", "object_id", "object", "address",
     "changes", "details", "id",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrailQuery:
+    """The filters as they stand in the address, and behind which entry the page begins. What is empty is no filter."""
+
+    filters: Mapping[str, str]
+    cursor: int
+
+    @classmethod
+    def of(cls, names: tuple[str, ...]) -> TrailQuery:
+        """From the address; a day that is none does not filter. Raises `BadRequest` for a cursor that is none."""
+        filters = {}
+        for name in names:
+            text = "".join(filter(str.isprintable, request.args.get(name, "")[:LONGEST_FILTER])).strip()
+            if text and (name not in DAYS or _day(text) is not None):
+                filters[name] = text
+        cursor = request.args.get("cursor") or "0"
+        if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 15:
+            raise BadRequest("The address has no such page: begin again with the first one.", "cursor")
+        return cls(filters, int(cursor))
+
+    def __getitem__(self, name: str) -> str:
+        """For templates: what is typed or chosen, else empty."""
+        return self.filters.get(name, "")
 
 
 @pages.get("/settings/audit")
@@ -95,7 +123,7 @@ def export(form: str) -> Response:
 @pages.get("/stations/<station_id>/activity")
 def station(station_id: str) -> Response:
     """All that was done to one station, for whoever may see it."""
-    query = ListQuery.of(request, (), (), {})
+    query = TrailQuery.of(())
     found = station_services.get_station(db(), actor(), station_id)
     page = audit_trail.page_activity(db(), actor(), station_id, _place(query))
     here = url_for("audit.station", station_id=station_id)
@@ -116,12 +144,11 @@ def place_of(kind: str, key: str) -> str:
     return url_for(endpoint, **values)
 
 
-def _list_query() -> ListQuery:
-    days = {name: (request.args.get(name, ""),) if _day(request.args.get(name, "")) else () for name in ("from", "to")}
-    return ListQuery.of(request, FILTERS, (), days)
+def _list_query() -> TrailQuery:
+    return TrailQuery.of(FILTERS)
 
 
-def _audit_query(query: ListQuery) -> AuditQuery:
+def _audit_query(query: TrailQuery) -> AuditQuery:
     first, last = _day(query["from"]), _day(query["to"])
     who = query["who"]
     return AuditQuery(
@@ -145,7 +172,7 @@ def _day(text: str) -> date | None:
     return day if 1970 <= day.year < 9999 else None
 
 
-def _place(query: ListQuery) -> Place:
+def _place(query: TrailQuery) -> Place:
     return Place("at", limit=audit_trail.PAGE_SIZE, cursor=query.cursor)
 
 

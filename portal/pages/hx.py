@@ -58,6 +58,13 @@ def render(page: str, fragment: str | None = None, *, status: int = 200, **data:
     return response
 
 
+def standing_at(response: Response, url: str) -> Response:
+    """Let the browser's address be this one: a form of many fields would put all its empty ones into it."""
+    if is_partial(request):
+        response.headers["HX-Replace-Url"] = url
+    return response
+
+
 def trigger(response: Response, event: str, detail: dict[str, Any] | None = None) -> Response:
     """Let the browser raise an event (kebab-case) after the answer has arrived, for parts that depend on it."""
     response.headers["HX-Trigger"] = event if detail is None else json.dumps({event: detail})

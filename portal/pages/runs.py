@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from flask import Blueprint, Request, Response, request, url_for
+from flask import Blueprint, Response, request, url_for
 
 from portal.pages.charts import LineChart, line_chart
-from portal.pages.filters import LONGEST_VALUE
+from portal.pages.filters import ListQuery
 from portal.pages.hx import render
+from portal.pages.listing import show_list
+from portal.pages.run_filters import OLDER, first_filters, more_filters
 from portal.pages.sign_in import signed_in_only
-from portal.services import procedures as procedure_services
 from portal.services import runs as run_services
-from portal.services import stations as station_services
+from portal.services.paging import CountedPage
 from portal.services.run_details import PhaseView, RunDetail, show_logs, show_phases, show_start
+from portal.services.run_filter_input import RunFilterIn
 from portal.services.run_pieces import MOST_FAILED, Start
-from portal.services.runs import RunQuery
-from portal.web import actor, db, portal
+from portal.services.runs import RunRow
+from portal.web import actor, db
 from station.operator_limits import limit_words
 from station.operator_sweeps import result_text, worst_point
 
 pages = signed_in_only(Blueprint("runs", __name__))
 
-PAGE_SIZE = 50
-
-
-@dataclass(frozen=True)
-class RunFilters:
-    """What the list is narrowed to, as it stands in the address."""
-
-    serial: str = ""
-    outcome: str = ""
-    station: str = ""
-    procedure: str = ""
-
-    @classmethod
-    def of(cls, request: Request) -> RunFilters:
-        """From the address; blanks and control characters of a scanner are no part of a serial number."""
-        names = ("serial", "outcome", "station", "procedure")
-        texts = {
-            name: "".join(filter(str.isprintable, request.args.get(name, "")[:LONGEST_VALUE])).strip() for name in names
-        }
-        return cls(**texts)
-
-    @property
-    def is_set(self) -> bool:
-        """Whether anything is filtered."""
-        return bool(self.as_args())
-
-    def as_args(self) -> dict[str, Any]:
-        """For an address: only what is set."""
-        return {name: value for name, value in asdict(self).items() if value}
+SORTS = ("started_at", "created_at", "duration", "outcome", "serial_number", "part_number", "revision_number")
 
 
 @dataclass(frozen=True)
@@ -75,34 +48,15 @@ class Stopped:
 
 @pages.get("/runs")
 def index() -> Response:
-    """The list, newest first, a page at a time."""
-    filters = RunFilters.of(request)
-    cursor = request.args.get("cursor") or None
-    found = run_services.list_runs(
-        db(),
-        actor(),
-        RunQuery(
-            serial_part=filters.serial or None,
-            outcome=filters.outcome or None,
-            station_id=filters.station or None,
-            procedure_id=filters.procedure or None,
-            cursor=cursor,
-            limit=PAGE_SIZE,
-        ),
-    )
-    own_args = filters.as_args()
-    next_url = url_for("runs.index", **own_args, cursor=found.next_cursor) if found.next_cursor else None
-    return render(
-        "runs/index.html",
-        "runs/_table.html",
-        runs=found.items,
-        filters=filters,
-        stations=station_services.list_stations(db(), actor()),
-        procedures=procedure_services.list_procedures(db(), actor()),
-        next_url=next_url,
-        first_url=url_for("runs.index", **own_args) if cursor else None,
-        api_url=(portal().settings.public_url or request.url_root).rstrip("/") + "/api/v2/runs",
-    )
+    """The list, a page at a time; the newest first unless it is sorted otherwise."""
+    first, groups = first_filters(db(), actor()), more_filters(db(), actor())
+    filters = [*first, *(one for group in groups for one in group.filters)]
+    query = ListQuery.of(request, filters, SORTS, usual="started_at", older=OLDER)
+    found: CountedPage[RunRow] = CountedPage([], None)
+    wanted, problems = query.attempt(lambda: query.read(RunFilterIn).as_filter())
+    if wanted is not None:
+        found = run_services.page_runs(db(), actor(), wanted, query.place)
+    return show_list("runs", query, found, problems, filters=filters, first_filters=first, groups=groups)
 
 
 @pages.get("/runs/<run_id>")

@@ -25,6 +25,7 @@ from portal.models import (
 )
 from portal.models.base import Base
 from portal.services.actors import Actor
+from portal.services.names import isolated
 from portal.services.upsert import insert_all
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def sentence(entry: AuditEntry) -> str:
     facts |= entry.details
     if entry.action.endswith("changed") and "fields" not in facts:
         facts["fields"] = ", ".join(changed_fields(entry)) or "nothing is other than it was"
-    return template.format_map(_Facts({name: str(value) for name, value in facts.items()}))
+    return template.format_map(_Facts({name: isolated(str(value)) for name, value in facts.items()}))
 
 
 def changed_fields(entry: AuditEntry) -> list[str]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, delete, func, select, update
 
-from portal.errors import Conflict, NotFound
+from portal.errors import Conflict
 from portal.models import Batch, Part, Revision, Run, Unit
 from portal.models.base import new_id
 from portal.services import audit, edits
 from portal.services.actors import Actor, Permission, require
+from portal.services.lookup import the_one
 from portal.services.names import is_id, same
 from portal.services.paging import CountedPage, Listing, Place
 from portal.services.refs import Maker, Ref, maker_of, with_maker
@@ -122,10 +123,7 @@ def delete_batch(db: Db, actor: Actor, number: str) -> str:
 def get_batch(db: Db, actor: Actor, number: str) -> Batch:
     """The batch of that number. Raises `NotFound`; `Forbidden`."""
     require(actor, Permission.VIEW)
-    found = db.session.scalar(select(Batch).where(Batch.number_key == same(number)))
-    if found is None:
-        raise NotFound("batch")
-    return found
+    return the_one(db, select(Batch).where(Batch.number_key == same(number)), "batch")
 
 
 def show_batch(db: Db, actor: Actor, number: str) -> BatchDetail:

@@ -35,6 +35,15 @@ def clean(text: str, what: str, most: int, *path: str) -> str:
     return name
 
 
+def isolated(text: str) -> str:
+    """The name for a sentence of ours: one that is read from right to left turns nothing that stands beside it.
+
+    By Unicode's isolates, which are not seen; where there is HTML around it, ``<bdi>`` does the same.
+    """
+    is_mirrored = any(unicodedata.bidirectional(letter) in {"R", "AL"} for letter in text)
+    return f"\u2068{text}\u2069" if is_mirrored else text
+
+
 def cut(text: str | None, most: int) -> str | None:
     """A text that a machine says of itself, at most so long; None for nothing. Nobody can be asked to correct it."""
     return (text or "").replace("\0", "").strip()[:most] or None

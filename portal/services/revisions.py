@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
-from portal.errors import Conflict, NotFound
+from portal.errors import Conflict
 from portal.models import Attachment, Part, Revision, Run, Unit
 from portal.models.base import new_id
 from portal.services import audit, edits
 from portal.services.actors import Actor, Permission, require
 from portal.services.attachments import delete_attachments, link_uploads
+from portal.services.lookup import the_one
 from portal.services.metadata import merged
 from portal.services.names import same
 from portal.services.part_lookup import find_part
@@ -67,8 +68,8 @@ def create_revision(
     return made
 
 
-def show_revision(db: Db, actor: Actor, part_number: str, number: str) -> RevisionDetail:
-    """One revision. Raises `NotFound`; `Forbidden`."""
+def show_revision(db: Db, actor: Actor, part_number: str, number: str, most_units: int = MOST_UNITS) -> RevisionDetail:
+    """One revision with its newest units, at most so many. Raises `NotFound`; `Forbidden`."""
     require(actor, Permission.VIEW)
     part = find_part(db, part_number)
     revision = _get(db, part, number)
@@ -78,7 +79,7 @@ def show_revision(db: Db, actor: Actor, part_number: str, number: str) -> Revisi
         select(Unit.id, Unit.serial_number)
         .where(Unit.revision_id == revision.id)
         .order_by(Unit.created_at.desc(), Unit.id.desc())
-        .limit(MOST_UNITS)
+        .limit(most_units)
     )
     return RevisionDetail(
         id=revision.id,
@@ -201,10 +202,8 @@ def _record(
 
 def _get(db: Db, part: Part, number: str, *, to_change: bool = False) -> Revision:
     wanted = select(Revision).where(Revision.part_id == part.id, Revision.number_key == same(number))
-    found = db.session.scalar(wanted.with_for_update() if to_change else wanted)
-    if found is None:
-        raise NotFound(f"revision of the part {part.number}: {number[:100]!r} was not found")
-    return found
+    what = f"revision of the part {part.number}: {number[:100]!r} was not found"
+    return the_one(db, wanted, what, to_change=to_change)
 
 
 def _rename(db: Db, part: Part, revision: Revision, number: str) -> None:

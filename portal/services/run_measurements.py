@@ -17,8 +17,8 @@ from portal.services.names import is_id
 from portal.services.paging import CountedPage, Place
 from portal.services.pieces import PieceList
 from portal.services.refs import Ref
-from portal.services.run_filters import Condition_, RunFilter, ids_of, narrowing, one_of
-from portal.services.run_phases import spans
+from portal.services.run_filters import Condition_, narrowing, one_of
+from portal.services.run_phases import OfPhases, narrow_phases
 from portal.services.run_views import MeasurementView, read_measurements
 from portal.services.validators import shown_validator
 
@@ -58,17 +58,12 @@ MEASUREMENTS = PieceList(
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasurementQuery:
-    """Which measurements of one procedure: all that is given must fit, of several values any.
+class MeasurementQuery(OfPhases):
+    """Which measurements. ``runs``: of which runs, their outcome and duration among it.
 
-    ``runs``: of which runs, their outcome and duration among it; the start is the phase's. Bounds are inclusive.
-    value_min, value_max, value_bool, value_texts: only measurements of that type. only_final: leaves those of repeated
-    attempts out.
+    value_min, value_max, value_bool, value_texts: only measurements of that type.
     """
 
-    procedure_id: str
-    runs: RunFilter
-    ids: Sequence[str] = ()
     names: Sequence[str] = ()
     phase_names: Sequence[str] = ()
     outcomes: Sequence[str] = ()
@@ -77,9 +72,6 @@ class MeasurementQuery:
     value_max: float | None = None
     value_bool: bool | None = None
     value_texts: Sequence[str] = ()
-    started_after: datetime | None = None
-    started_before: datetime | None = None
-    only_final: bool = True
 
 
 @dataclass(frozen=True)
@@ -180,17 +172,13 @@ def _row_of(found: Any) -> MeasurementRow:
 
 
 def _narrowing(db: Db, query: MeasurementQuery) -> list[Condition_]:
-    found: list[Condition_] = [Phase.procedure_id == query.procedure_id.lower()]
-    if query.ids:
-        found.append(one_of(Measurement.id, ids_of(query.ids)))
-    for column, values in (
-        (Measurement.name, query.names),
-        (Measurement.outcome, query.outcomes),
-        (Phase.name, query.phase_names),
-        (KIND, query.kinds),
-    ):
-        if values:
-            found.append(one_of(column, values))
+    words = {
+        Measurement.name: query.names,
+        Measurement.outcome: query.outcomes,
+        Phase.name: query.phase_names,
+        KIND: query.kinds,
+    }
+    found = narrow_phases(query, Measurement.id, words)
     if query.value_min is not None:
         found.append(query.value_min <= NUMBER)
     if query.value_max is not None:
@@ -199,9 +187,6 @@ def _narrowing(db: Db, query: MeasurementQuery) -> list[Condition_]:
         found.append(and_(KIND == "boolean", _TEXT.in_(["true" if query.value_bool else "false"])))
     if query.value_texts:
         found.append(and_(KIND == "string", one_of(_TEXT, [_as_stored(db, text) for text in query.value_texts])))
-    found.append(spans(query.started_after, query.started_before, None, None))
-    if query.only_final:
-        found.append(Phase.is_final_attempt.is_(True))
     return found
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, select
 
 from portal.errors import NotFound
 from portal.models import Measurement, Phase, Procedure, Run, Unit
@@ -35,23 +35,30 @@ PHASES = PieceList(
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhaseQuery:
-    """Which phases of one procedure: all that is given must fit, of several values any. ``runs``: of which runs.
+class OfPhases:
+    """Which phases of one procedure, or what is in them: all that is given must fit, of several values any.
 
-    Bounds are inclusive; the durations are the phase's. only_final: leaves attempts out that were repeated.
+    ``runs``: of which runs. Bounds are inclusive; the start is the phase's. only_final: leaves attempts out that were
+    repeated.
     """
 
     procedure_id: str
     runs: RunFilter
     ids: Sequence[str] = ()
+    started_after: datetime | None = None
+    started_before: datetime | None = None
+    only_final: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseQuery(OfPhases):
+    """Which phases. The durations are the phase's."""
+
     names: Sequence[str] = ()
     outcomes: Sequence[str] = ()
     sequence_paths: Sequence[str] = ()
-    started_after: datetime | None = None
-    started_before: datetime | None = None
     duration_min_ms: int | None = None
     duration_max_ms: int | None = None
-    only_final: bool = True
 
 
 @dataclass(frozen=True)
@@ -141,30 +148,28 @@ def _row_of(found: Any) -> PhaseRow:
 
 
 def _narrowing(query: PhaseQuery) -> list[Condition_]:
-    found: list[Condition_] = [Phase.procedure_id == query.procedure_id.lower()]
-    if query.ids:
-        found.append(one_of(Phase.id, ids_of(query.ids)))
-    for column, values in (
-        (Phase.name, query.names),
-        (Phase.outcome, query.outcomes),
-        (Phase.sequence_path, query.sequence_paths),
-    ):
-        if values:
-            found.append(one_of(column, values))
-    found.append(spans(query.started_after, query.started_before, query.duration_min_ms, query.duration_max_ms))
-    if query.only_final:
-        found.append(Phase.is_final_attempt.is_(True))
+    words = {Phase.name: query.names, Phase.outcome: query.outcomes, Phase.sequence_path: query.sequence_paths}
+    found = narrow_phases(query, Phase.id, words)
+    if query.duration_min_ms is not None:
+        found.append(Phase.duration_ms >= query.duration_min_ms)
+    if query.duration_max_ms is not None:
+        found.append(Phase.duration_ms <= query.duration_max_ms)
     return found
 
 
-def spans(
-    started_after: datetime | None, started_before: datetime | None, min_ms: int | None, max_ms: int | None
-) -> Condition_:
-    """When a phase began and how long it took; bounds that are None are not asked for."""
-    bounds = [
-        Phase.started_at >= started_after if started_after is not None else None,
-        Phase.started_at <= started_before if started_before is not None else None,
-        Phase.duration_ms >= min_ms if min_ms is not None else None,
-        Phase.duration_ms <= max_ms if max_ms is not None else None,
-    ]
-    return and_(True, *(bound for bound in bounds if bound is not None))
+def narrow_phases(query: OfPhases, id_: Any, words: Mapping[Any, Sequence[str]]) -> list[Condition_]:
+    """What lists of phases and of what is in them ask alike, the runs aside.
+
+    id_: the column of the ids that are meant. words: by column, which values it may have; none for any.
+    """
+    found: list[Condition_] = [Phase.procedure_id == query.procedure_id.lower()]
+    if query.ids:
+        found.append(one_of(id_, ids_of(query.ids)))
+    found += [one_of(column, values) for column, values in words.items() if values]
+    if query.started_after is not None:
+        found.append(Phase.started_at >= query.started_after)
+    if query.started_before is not None:
+        found.append(Phase.started_at <= query.started_before)
+    if query.only_final:
+        found.append(Phase.is_final_attempt.is_(True))
+    return found

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from portal.errors import NotFound
 from portal.models import Unit
 from portal.models.base import new_id
+from portal.services.lookup import the_one
 from portal.services.names import same
 from portal.services.upsert import insert_or_ignore
 
@@ -21,12 +21,7 @@ if TYPE_CHECKING:
 def find_unit(db: Db, serial_number: str, *, to_change: bool = False) -> Unit:
     """The unit; whoever calls this has checked who asks. ``to_change``: locked. Raises `NotFound`."""
     wanted = select(Unit).where(Unit.serial_key == same(serial_number))
-    if to_change:  # and read again: it may have been another one before the lock was had
-        wanted = wanted.with_for_update().execution_options(populate_existing=True)
-    found = db.session.scalar(wanted)
-    if found is None:
-        raise NotFound(f"unit: the serial number {serial_number[:100]!r} was not found")
-    return found
+    return the_one(db, wanted, f"unit: the serial number {serial_number[:100]!r} was not found", to_change=to_change)
 
 
 def insert_unit(db: Db, actor: Actor, serial_number: str, revision_id: str, now: datetime, **facts: Any) -> bool:

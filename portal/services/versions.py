@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select
 
-from portal.errors import Conflict, NotFound
+from portal.errors import Conflict
 from portal.models import Procedure, ProcedureVersion, Run
 from portal.models.base import new_id
 from portal.services import audit
 from portal.services.actors import Actor, Permission, require
+from portal.services.lookup import the_one
 from portal.services.names import same
 from portal.services.procedures import get_procedure
 from portal.services.refs import Maker, Ref, maker_of, with_maker
@@ -75,7 +76,7 @@ def delete_version(db: Db, actor: Actor, procedure_id: str, tag: str) -> str:
     require(actor, Permission.EDIT)
     with db.write():
         # Locked: a record that is just being stored with this version is waited for, and counted.
-        version = _get(db, get_procedure(db, actor, procedure_id), tag, locked=True)
+        version = _get(db, get_procedure(db, actor, procedure_id), tag, to_change=True)
         count = _count_runs(db, version)
         if count:
             raise Conflict(
@@ -86,14 +87,11 @@ def delete_version(db: Db, actor: Actor, procedure_id: str, tag: str) -> str:
     return version.id
 
 
-def _get(db: Db, procedure: Procedure, tag: str, *, locked: bool = False) -> ProcedureVersion:
+def _get(db: Db, procedure: Procedure, tag: str, *, to_change: bool = False) -> ProcedureVersion:
     wanted = select(ProcedureVersion).where(
         ProcedureVersion.procedure_id == procedure.id, ProcedureVersion.tag_key == same(tag)
     )
-    found = db.session.scalar(wanted.with_for_update() if locked else wanted)
-    if found is None:
-        raise NotFound("version of this procedure")
-    return found
+    return the_one(db, wanted, "version of this procedure", to_change=to_change)
 
 
 def _count_runs(db: Db, version: ProcedureVersion) -> int:

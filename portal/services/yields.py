@@ -1,4 +1,4 @@
-"""How many units of a part or batch there are, and what their newest runs said."""
+"""How many units of a part, revision or batch there are, and what their newest runs said."""
 
 from __future__ import annotations
 
@@ -36,6 +36,12 @@ def yields_of_part(db: Db, actor: Actor, part_id: str) -> dict[str, Yield]:
     require(actor, Permission.VIEW)
     revisions = select(Revision.id).where(Revision.part_id == part_id)
     return _yields(db, Unit.revision_id, Unit.revision_id.in_(revisions))
+
+
+def yield_of_revision(db: Db, actor: Actor, revision_id: str) -> Yield:
+    """Of the units that are of it now. Raises `Forbidden`."""
+    require(actor, Permission.VIEW)
+    return _yields(db, Unit.revision_id, Unit.revision_id == revision_id).get(revision_id, Yield())
 
 
 def yield_of_batch(db: Db, actor: Actor, batch_id: str) -> Yield:

@@ -6,6 +6,7 @@ line, so that whatever the procedure prints can never be taken for a message.
 
 Connector → station (each with ``type`` and ``t``, the machine's monotonic clock in seconds):
 ``ready``, ``identify``, ``unit``, ``test_start``, ``plan_added``, ``phase_start``, ``phase_end``, ``measurement``,
-``attachment``, ``log``, ``output``, ``prompt``, ``prompt_closed``, ``test_end``, ``script_error``, ``script_end``.
+``attachment``, ``log``, ``output``, ``prompt``, ``prompt_closed``, ``metadata``, ``test_end``, ``script_error``,
+``script_end``.
 Station → connector: ``unit``, ``answer``, ``stop``; the end of the pipe means that the station is gone.
 """

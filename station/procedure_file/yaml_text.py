@@ -23,6 +23,8 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
     word: value for value, words in ((True, "true True TRUE"), (False, "false False FALSE")) for word in words.split()
 }
+# libyaml's, which comes with every wheel: PyYAML's own does not read a question mark inside of {}.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 # What PyYAML gives to values without a tag.
 _TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "seq", "map")}
@@ -72,13 +74,13 @@ def read_yaml(text: str) -> YamlText:
     """Read one YAML document. Never raises: what is wrong with the writing is in ``problems``."""
     found = YamlText()
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         try:
             root = loader.get_single_node()
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
-        found.problems.append(_syntax(error))
+        found.problems.append(_syntax(error, text))
         return found
     except RecursionError:
         found.problems.append(Problem(1, 1, "", "It is nested too deeply to be read."))
@@ -88,14 +90,15 @@ def read_yaml(text: str) -> YamlText:
     return found
 
 
-def _syntax(error: yaml.YAMLError) -> Problem:
+def _syntax(error: yaml.YAMLError, text: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     if isinstance(error, yaml.reader.ReaderError):
         return Problem(line, column, "", f"There is a character that YAML does not allow (number {error.character}).")
     said = getattr(error, "problem", None) or str(error).splitlines()[0]
-    if "'\\t'" in said:
-        return Problem(line, column, "", "There is a tab: YAML is indented with spaces only.")
+    lines = text.splitlines()
+    if line <= len(lines) and "\t" in lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())]:
+        return Problem(line, 1, "", "There is a tab: YAML is indented with spaces only.")
     if "expected a single document" in str(error):
         return Problem(line, column, "", "There is a second document (after “---”): a procedure is one.")
     return Problem(line, column, "", f"This is not YAML: {said}.")
@@ -153,7 +156,7 @@ class _Reader:
         return values
 
     def _scalar(self, node: ScalarNode) -> Any:
-        return node.value if node.style is not None else _plain(node.value)
+        return node.value if node.style else _plain(node.value)
 
     def _say(self, path: Path, message: str) -> None:
         self._found.problems.append(self._found.problem(path, message))

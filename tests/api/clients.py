@@ -29,6 +29,7 @@ class Generation:
 
     def __init__(self, version: str) -> None:
         self.version = version
+        self._operations: list[str] | None = None
         place = FOLDER / version
         assert place.is_dir(), f"the client {version} is not installed: run the tests through `make test`"
         environment = {**os.environ, "PYTHONPATH": str(place), "DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": "ignore"}
@@ -47,6 +48,12 @@ class Generation:
         if "error" in answer:
             raise Refused(answer["error"], answer["message"], answer["status"])
         return _opened(answer["result"])
+
+    def operations(self) -> list[str]:
+        """The names of all operations that it has."""
+        if self._operations is None:
+            self._operations = self.call("http://127.0.0.1", "", "", (), {})
+        return self._operations
 
     def close(self) -> None:
         self._process.kill()

@@ -2,11 +2,12 @@
 
 A line in: ``{"server", "key", "call": "runs.create", "arguments": {…}}``. A line out: ``{"result": …}``, or ``{"error":
 class, "message", "status"}``. Instants travel as ``{"$at": ISO}``, files as paths, and what the client has answered
-before as ``{"$like": {…}}``.
+before as ``{"$like": {…}}``. An empty call asks for the names of all operations.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from datetime import datetime
@@ -14,6 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from tofupilot.v2 import TofuPilot
+from tofupilot.v2.basesdk import BaseSDK
+from tofupilot.v2.sdk import TofuPilot as Generated
 
 
 def revive(value: Any) -> Any:
@@ -34,8 +37,22 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, dict | str | int | float | bool | None) else repr(value)
 
 
+def operations(area: Any, start: str = "") -> list[str]:
+    """The names of all that can be called, such as ``runs.create``: what takes headers of its own sends a request."""
+    found = []
+    for name in dir(area):
+        value = None if name.startswith("_") or name.endswith("_async") else getattr(area, name)
+        if isinstance(value, BaseSDK):
+            found += operations(value, f"{start}{name}.")
+        elif start and callable(value) and "http_headers" in inspect.signature(value).parameters:
+            found.append(start + name)
+    return found
+
+
 def carry_out(clients: dict[tuple[str, str], Any], line: str) -> dict[str, Any]:
     asked = json.loads(line)
+    if not asked["call"]:
+        return {"result": operations(Generated(api_key="none", server_url=asked["server"]))}
     place = (asked["server"], asked["key"])
     if place not in clients:
         clients[place] = TofuPilot(api_key=asked["key"], server_url=asked["server"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -235,3 +236,18 @@ def test_a_path_without_a_number_is_a_refusal_in_json(api: Api, path: str) -> No
 
     assert answer.status_code == 404
     assert answer.json()["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("start", ["/", "//", "a/", "a//b", "new\nline", "ä?#%41"])
+def test_numbers_with_slashes_anywhere_are_found_by_path(api: Api, newest: Connect, fresh: Fresh, start: str) -> None:
+    number = f"{start}{fresh('PN')}/"
+    made = api.call("dev", "POST", "/api/v2/parts", json={"number": number, "revision_number": "/r/"})
+    escaped = quote(number, safe="")
+
+    part = api.call("dev", "GET", f"/api/v2/parts/{escaped}")
+    revision = api.call("dev", "GET", f"/api/v2/parts/{escaped}/revisions/%2Fr%2F")
+
+    assert (made.status_code, part.status_code, revision.status_code) == (200, 200, 200)
+    assert (part.json()["number"], revision.json()["number"]) == (number, "/r/")
+    if start.strip("/ab") == "":  # the client escapes nothing
+        assert newest("dev").parts.get(number=number).id == made.json()["id"]

@@ -73,6 +73,8 @@ def test_a_webhook_is_made_read_changed_and_removed(api: Api, fresh: Fresh) -> N
     assert api.call("ada", "POST", f"{place}/test").status_code == 409
     assert api.call("ada", "DELETE", place).json() == {"id": made["id"]}
     assert api.call("ada", "GET", place).status_code == 404
+    late = api.call("ada", "POST", PATH, json=body, headers=key)
+    assert (late.status_code, late.json()) == (200, {"id": made["id"], "secret": None})
     with api.database.engine.connect() as connection:
         kept = connection.exec_driver_sql("SELECT answer FROM idempotency_keys").scalars().all()
     assert not any(made["secret"] in str(one) for one in kept)

@@ -16,7 +16,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 def test_every_call_is_an_operation_of_the_reference_or_documented(settings: Settings) -> None:
     app = create_app(settings)
     calls = {
-        (method, re.sub(r"<(?:path:)?(\w+)>", r"{\1}", rule.rule))
+        (method, re.sub(r"<(?:name:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/api/") or rule.rule == "/healthz"
         for method in rule.methods - {"HEAD", "OPTIONS"}

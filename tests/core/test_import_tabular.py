@@ -151,12 +151,21 @@ def test_excels_own_way_to_name_the_separator_is_followed() -> None:
     assert read_table(b"sep=;\r\na;b,c\r\n1;2\r\n").columns == ["a", "b,c"]
 
 
+@pytest.mark.parametrize("ending", ["", "\n", "\n\n"])
+def test_cells_in_quotes_may_hold_lines_and_end_the_file(ending: str) -> None:
+    table = read_table(f'a,b\n1,"two\nlines"\n3,"4"{ending}'.encode())
+
+    assert [row.cells for row in table.rows] == [["1", "two\nlines"], ["3", "4"]]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"PK\x03\x04rest", "Excel"),
         (b"", "not a table"),
         (b"SN,Result,Start,End\n", "not a table"),
+        (WIDE.replace("A2,", '"A2,').encode(), "ends inside a cell in quotes, which row 3 began"),
+        (WIDE.encode() + b'A3,good,"', "ends inside a cell in quotes, which row 4 began"),
         (b"\xff\xfea", "UTF-16"),
         (WIDE.replace("A1,", "A1,9,9,9,").encode(), "Row 2 has 10 cells: the header has 7"),
         (WIDE.replace("Temp", "SN").encode(), "several columns 'SN'"),

@@ -67,8 +67,8 @@ def test_from_a_piece_of_a_serial_number_to_all_that_belongs_to_it(page: Page, f
     expect(page.get_by_role("region", name="Revisions").get_by_role("row")).to_have_count(3)
     accessible(page)
     page.get_by_role("region", name="Revisions").get_by_role("link", name="B").click()
-    expect(page.get_by_role("link", name="CARD-0003")).to_be_visible()
-    expect(page.get_by_label("Revision")).to_have_value("B")
+    expect(page.get_by_role("heading", name="Revision B")).to_be_visible()
+    accessible(page)
     page.get_by_role("link", name="CARD-0003").click()
     expect(page.get_by_text("This unit has not been tested yet.")).to_be_visible()
     accessible(page)
@@ -99,3 +99,24 @@ def test_parts_and_batches_are_lists_of_their_own(page: Page, filled: PortalProc
     page.keyboard.type("zzz")
     expect(page.get_by_text(re.compile("No (part|batch) matches"))).to_be_visible()
     accessible(page)
+
+
+def test_runs_are_narrowed_by_more_filters_and_their_chips(page: Page, filled: PortalProcess) -> None:
+    sign_in(page)
+    page.goto("/runs")
+    expect(page.get_by_role("row")).to_have_count(5)
+
+    page.get_by_text("More filters").click()
+    accessible(page)
+    page.get_by_label("Part", exact=True).fill("pcba-100")
+    expect(page.get_by_role("row")).to_have_count(4)
+    later = datetime.now(UTC).astimezone() - timedelta(minutes=35)  # as somebody types it: in the zone of the browser
+    page.get_by_label("Started from").fill(later.strftime("%Y-%m-%dT%H:%M:%S"))
+    expect(page.get_by_role("row")).to_have_count(2)
+    sent = later.astimezone(UTC).strftime("started_after=%Y-%m-%dT%H:%M:%SZ")
+    expect(page).to_have_url(re.compile(rf"/runs\?part_numbers=pcba-100&{sent}$"))
+    accessible(page)
+
+    page.get_by_role("link", name="Remove Started from").click()
+    expect(page.get_by_role("row")).to_have_count(4)
+    expect(page.get_by_role("list", name="Filters that are set").get_by_role("listitem")).to_have_count(1)

@@ -93,6 +93,13 @@ def test_the_least_that_is_a_procedure() -> None:
     assert (found.version, found.unit, found.workers, [one.id for one in found.slots]) == (None, None, 4, ["default"])
 
 
+def test_words_are_read_as_yaml_1_2_reads_them() -> None:
+    found = load_text('name: on\nversion: 0o17\ndescription: no\nmain: [{name: lit?, description: "1:30"}]')
+
+    assert (found.procedure.name, found.procedure.version, found.procedure.description) == ("on", "0o17", "no")
+    assert (found.procedure.main[0].name, found.procedure.main[0].description) == ("lit?", "1:30")
+
+
 def test_every_problem_is_said_at_once_in_the_order_of_the_lines() -> None:
     assert refusal(
         """\

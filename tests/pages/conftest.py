@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from flask.testing import FlaskClient
 from portal import migrations, web
 from portal.app import create_app
 from portal.database import Db
-from portal.services import users
+from portal.services import procedures, runs, users
 from portal.services.actors import SYSTEM, Role
 from portal.settings import load_settings
+from tests.pages.records import record
 
 PASSWORD = "correct horse battery"
 
@@ -64,3 +66,18 @@ def admin(sign_in: Callable[[Role], FlaskClient]) -> FlaskClient:
 @pytest.fixture
 def viewer(sign_in: Callable[[Role], FlaskClient]) -> FlaskClient:
     return sign_in(Role.VIEWER)
+
+
+@pytest.fixture
+def procedure_id(db: Db) -> str:
+    return procedures.create_procedure(db, SYSTEM, "PCBA functional test", "pcba_functional").id
+
+
+@pytest.fixture
+def tested(db: Db, procedure_id: str) -> Callable[..., str]:
+    """``tested("SN-1", minute)``: stores a run; its id."""
+
+    def run(serial: str, minute: int = 0, **facts: object) -> str:
+        return runs.create_run(db, SYSTEM, record(procedure_id, serial, after=timedelta(minutes=minute), **facts))
+
+    return run

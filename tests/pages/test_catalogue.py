@@ -6,34 +6,17 @@ import io
 import itertools
 import re
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
 from portal.database import Db
-from portal.services import attachments, parts, procedures, runs, units
+from portal.services import attachments, parts, units
 from portal.services.actors import SYSTEM
 from portal.services.unit_children import add_child
-from tests.pages.records import record
 
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 Tested = Callable[..., str]
-
-
-@pytest.fixture
-def procedure_id(db: Db) -> str:
-    return procedures.create_procedure(db, SYSTEM, "PCBA functional test", "pcba_functional").id
-
-
-@pytest.fixture
-def tested(db: Db, procedure_id: str) -> Tested:
-    """Stores a run; its id."""
-
-    def run(serial: str, minute: int = 0, **facts: object) -> str:
-        return runs.create_run(db, SYSTEM, record(procedure_id, serial, after=timedelta(minutes=minute), **facts))
-
-    return run
 
 
 def made(db: Db, serial: str, part: str = "PCB-100", **facts: object) -> str:
@@ -192,10 +175,39 @@ def test_a_part_shows_revisions_units_and_yield(viewer: FlaskClient, db: Db, tes
 
     for words in ("Main board", "<dt>Units</dt><dd>4</dd>", "66.7 %", "of 3 tested", "100.0 %", "50.0 %", "layers"):
         assert words in text, words
-    assert 'href="/units?part_numbers=A/1&amp;revision_numbers=R2"' in text
+    assert 'href="/parts/A/1/revisions/R2"' in text
     assert serials(text) == ["SN-4", "SN-3", "SN-2", "SN-1"]
     assert 'href="/parts/A/1"' in viewer.get("/parts?search_query=main").text
     assert viewer.get("/parts/none").status_code == 404
+
+
+def test_a_revision_shows_its_units_runs_and_yield(viewer: FlaskClient, tested: Tested) -> None:
+    tested("SN-1", 0, part_number="A/1", revision_number="R1")
+    tested("SN-2", 1, part_number="A/1", revision_number="R2/x", outcome="PASS")
+    runs = [tested(f"SN-{n}", n, part_number="A/1", revision_number="R2/x", outcome="FAIL") for n in range(3, 15)]
+
+    text = " ".join(viewer.get("/parts/a/1/revisions/r2/X").text.split())
+
+    for words in ("Revision", "R2/x", "<dt>Units</dt><dd>13</dd>", "7.7 %", "1 of 13 tested", 'href="/parts/A/1"'):
+        assert words in text, words
+    assert serials(text) == [f"SN-{n}" for n in range(14, 1, -1)]
+    newest = text.partition('id="runs-title"')[2]
+    assert re.findall(r'href="/runs/([^"?]+)"', newest) == runs[:-11:-1]
+    assert 'href="/runs?part_numbers=A/1&amp;revision_numbers=R2/x"' in newest
+    assert 'href="/parts/A/1/revisions/R2/x?sort_by=serial_number&amp;sort_order=asc"' in text
+    for page in ("/parts/A/1", "/units", "/units/SN-2", f"/runs/{runs[0]}"):
+        assert 'href="/parts/A/1/revisions/R2/x"' in viewer.get(page).text, page
+    assert viewer.get("/parts/A/1/revisions/none").status_code == 404
+
+
+def test_numbers_that_begin_or_end_with_a_slash_have_their_pages(viewer: FlaskClient, tested: Tested) -> None:
+    for number in ("/", "/a", "a/", "//b//"):
+        tested(f"SN{number}", part_number=number, revision_number="/")
+
+        for page, title in ((f"/parts/{number}", f"Part {number} "), (f"/units/SN{number}", f"Unit SN{number} ")):
+            answer = viewer.get(page)
+            assert (answer.status_code, f"<title>{title}" in answer.text) == (200, True), page
+        assert viewer.get(f"/parts/{number}/revisions//").status_code == 200
 
 
 def test_a_batch_shows_its_units_with_their_last_verdicts(viewer: FlaskClient, tested: Tested) -> None:
@@ -219,6 +231,8 @@ def test_a_run_leads_to_its_part_and_batch(viewer: FlaskClient, tested: Tested) 
     assert 'href="/batches/B-7"' in text
 
 
-@pytest.mark.parametrize("path", ["/units", "/units/a", "/parts", "/parts/a", "/batches", "/batches/a"])
+@pytest.mark.parametrize(
+    "path", ["/units", "/units/a", "/parts", "/parts/a", "/parts/a/revisions/b", "/batches", "/batches/a"]
+)
 def test_these_pages_are_for_those_who_have_signed_in(viewer: FlaskClient, path: str) -> None:
     assert viewer.application.test_client().get(path).status_code == 303

@@ -66,4 +66,4 @@ def test_the_status_says_what_and_since_when(app: Flask) -> None:
 
     assert "online" in text
     assert "3 min</time>" in text
-    assert "Running: PCBA, 3 of 8" in text
+    assert "Running: <bdi>PCBA</bdi>, 3 of 8" in text

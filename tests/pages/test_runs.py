@@ -10,17 +10,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from portal.database import Db
-from portal.services import attachments, procedures, runs, stations
+from portal.services import attachments, runs, stations
 from portal.services.actors import SYSTEM
 from tests.pages.records import BEGAN_AT, limit, phase, record, value
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-@pytest.fixture
-def procedure_id(db: Db) -> str:
-    return procedures.create_procedure(db, SYSTEM, "PCBA functional test", "pcba_functional").id
 
 
 @pytest.fixture

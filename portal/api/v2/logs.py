@@ -8,8 +8,8 @@ from typing_extensions import TypedDict
 
 from portal.api.operations import Operations
 from portal.api.v2 import shapes
-from portal.api.v2.run_query import OfRunsIn
-from portal.api.v2.shapes import Instant, Level, MemberRef, Outcome, PageMeta, ProcedureRef, StationRef, UnitRef
+from portal.api.v2.shapes import Instant, Level, MemberRef, Outcome, PageIn, PageMeta, ProcedureRef, StationRef, UnitRef
+from portal.services.run_filter_input import OfRunsIn
 from portal.services.run_input import Instant as InstantIn
 from portal.services.run_logs import LogQuery, LogRow, list_logs, show_log
 from portal.web import actor, db
@@ -17,7 +17,7 @@ from portal.web import actor, db
 api = Operations("logs_v2", "Logs")
 
 
-class LogListIn(OfRunsIn):
+class LogListIn(OfRunsIn, PageIn):
     """Which lines. ``search_query``: a piece of the message, in any case."""
 
     procedure_ids: list[str] = []

@@ -8,11 +8,9 @@ from typing_extensions import TypedDict
 
 from portal.api.operations import Operations
 from portal.api.v2 import run_json, shapes
-from portal.api.v2.phases import ProcedureId
-from portal.api.v2.run_query import Duration, OfRunsIn
+from portal.api.v2.run_query import OfPhasesIn
 from portal.api.v2.run_shapes import MeasurementOut, ValidatorOut
 from portal.api.v2.shapes import Instant, Outcome, PageMeta, ProcedureRef, Sample, Verdict
-from portal.services.run_input import Instant as InstantIn
 from portal.services.run_measurements import MeasurementQuery, MeasurementRow, list_measurements, show_measurement
 from portal.web import actor, db
 
@@ -21,22 +19,13 @@ api = Operations("measurements_v2", "Measurements")
 Kind = Literal["numeric", "boolean", "string", "multidimensional", "empty", "json"]
 
 
-class MeasurementListIn(OfRunsIn):
+class MeasurementListIn(OfPhasesIn):
     """Which measurements of one procedure. ``outcomes``, ``duration_min``, ``duration_max``: of the run."""
 
-    procedure_id: ProcedureId
     phase_name: str | None = None
     measurement_name: str | None = None
     phase_names: list[str] = []
     outcomes: list[Outcome] = []
-    ids: list[str] = []
-    duration_min: Duration | None = None
-    duration_max: Duration | None = None
-    operated_by_ids: list[str] = []
-    operated_by_names: list[str] = []
-    started_after: InstantIn | None = None
-    started_before: InstantIn | None = None
-    exclude_retries: bool = True
     value_min: float | None = None
     value_max: float | None = None
     value_bool: bool | None = None
@@ -47,17 +36,11 @@ class MeasurementListIn(OfRunsIn):
 
     def as_query(self) -> MeasurementQuery:
         """For the service."""
-        runs = self.of_runs(
-            outcomes=self.outcomes,
-            duration_min_ms=self.duration_min,
-            duration_max_ms=self.duration_max,
-            operated_by_ids=self.operated_by_ids,
-            operated_by_names=self.operated_by_names,
-        )
         return MeasurementQuery(
-            procedure_id=self.procedure_id,
-            runs=runs,
-            ids=self.ids,
+            **self.of_phases(),
+            runs=self.of_runs(
+                outcomes=self.outcomes, duration_min_ms=self.duration_min, duration_max_ms=self.duration_max
+            ),
             names=[self.measurement_name] if self.measurement_name is not None else [],
             phase_names=[*self.phase_names, *([self.phase_name] if self.phase_name is not None else [])],
             outcomes=self.measurement_outcomes,
@@ -66,9 +49,6 @@ class MeasurementListIn(OfRunsIn):
             value_max=self.value_max,
             value_bool=self.value_bool,
             value_texts=self.value_strings,
-            started_after=self.started_after,
-            started_before=self.started_before,
-            only_final=self.exclude_retries,
         )
 
 

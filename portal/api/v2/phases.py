@@ -2,69 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator
 from typing_extensions import TypedDict
 
 from portal.api.operations import Operations
 from portal.api.v2 import run_json, shapes
-from portal.api.v2.run_query import Duration, OfRunsIn
+from portal.api.v2.run_query import OfPhasesIn
 from portal.api.v2.run_shapes import RunPhaseOut
 from portal.api.v2.shapes import Instant, Outcome, PageMeta, PhaseOutcome, ProcedureRef, Sample
-from portal.services.metadata import refuse
-from portal.services.names import is_id
-from portal.services.run_input import Instant as InstantIn
 from portal.services.run_phases import PhaseQuery, PhaseRow, list_phases, show_phase
 from portal.web import actor, db
 
 api = Operations("phases_v2", "Phases")
 
 
-def _uuid(value: str) -> str:
-    if not is_id(value):
-        raise refuse("The procedure_id is not a UUID.")
-    return value.lower()
-
-
-ProcedureId = Annotated[str, AfterValidator(_uuid)]
-
-
-class PhaseListIn(OfRunsIn):
+class PhaseListIn(OfPhasesIn):
     """Which phases of one procedure. ``duration_min``, ``duration_max``: of the phase."""
 
-    procedure_id: ProcedureId
-    ids: list[str] = []
     names: list[str] = []
     outcomes: list[PhaseOutcome] = []
     sequence_paths: list[str] = []
-    started_after: InstantIn | None = None
-    started_before: InstantIn | None = None
-    duration_min: Duration | None = None
-    duration_max: Duration | None = None
-    exclude_retries: bool = True
     run_outcomes: list[Outcome] = []
-    operated_by_ids: list[str] = []
-    operated_by_names: list[str] = []
     sort_by: Literal["started_at", "duration", "outcome", "serial_number", "phase_name"] = "started_at"
 
     def as_query(self) -> PhaseQuery:
         """For the service."""
-        runs = self.of_runs(
-            outcomes=self.run_outcomes, operated_by_ids=self.operated_by_ids, operated_by_names=self.operated_by_names
-        )
         return PhaseQuery(
-            procedure_id=self.procedure_id,
-            runs=runs,
-            ids=self.ids,
+            **self.of_phases(),
+            runs=self.of_runs(outcomes=self.run_outcomes),
             names=self.names,
             outcomes=self.outcomes,
             sequence_paths=self.sequence_paths,
-            started_after=self.started_after,
-            started_before=self.started_before,
             duration_min_ms=self.duration_min,
             duration_max_ms=self.duration_max,
-            only_final=self.exclude_retries,
         )
 
 

@@ -6,12 +6,10 @@ import math
 from datetime import datetime
 from typing import Any
 
-from portal.api.uploads import address
+from portal.api.uploads import shown_file
 from portal.api.v2 import shapes
 from portal.api.v2.shapes import duration, instant
-from portal.services.refs import Person
 from portal.services.run_details import (
-    AttachmentView,
     LogView,
     MeasurementView,
     PhaseView,
@@ -61,7 +59,7 @@ def run_head(run: RunRow) -> Json:
         "docstring": run.docstring,
         "created_by_user": shapes.member(run.created_by_user),
         "created_by_station": shapes.station(run.station),
-        "operated_by": _operator(run.operator),
+        "operated_by": shapes.member(run.operator),
     }
 
 
@@ -71,7 +69,7 @@ def run_whole(run: RunDetail) -> Json:
         "metadata": run.metadata,
         "phases": [phase(one) for one in sorted(run.phases, key=lambda p: (p.started_at, p.name, p.attempt))],
         "sequences": sequences(run),
-        "attachments": [_attachment(file) for file in run.attachments],
+        "attachments": [shown_file(file) | {"is_report": file.is_report} for file in run.attachments],
         "logs": [_log(line) for line in run.logs],
         "sub_units": [_sub_unit(unit) for unit in run.sub_units],
         "config": run.config,
@@ -179,17 +177,6 @@ def _read(stored: str | None) -> datetime | None:
     return datetime.fromisoformat(stored) if stored is not None else None
 
 
-def _attachment(file: AttachmentView) -> Json:
-    return {
-        "id": file.id,
-        "name": file.name,
-        "size": file.size_bytes,
-        "content_type": file.content_type,
-        "is_report": file.is_report,
-        "download_url": address(file.id, "download") if file.size_bytes is not None else None,
-    }
-
-
 def _log(line: LogView) -> Json:
     return {
         "id": line.id,
@@ -208,10 +195,6 @@ def _sub_unit(unit: SubUnitView) -> Json:
         "part_number": unit.part_number,
         "part_name": unit.part_name,
     }
-
-
-def _operator(person: Person | None) -> Json | None:
-    return {"id": person.id, "name": person.name, "email": person.email} if person is not None else None
 
 
 def _is_number(value: object) -> bool:

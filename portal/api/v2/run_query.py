@@ -2,109 +2,53 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import AfterValidator
 
 from portal.api.v2.shapes import PageIn
-from portal.services.metadata import read_filter, refuse
+from portal.services.metadata import refuse
+from portal.services.names import is_id
+from portal.services.run_filter_input import Duration, OfRunsIn, RunFilterIn
 from portal.services.run_filters import RunFilter
-from portal.services.run_input import Instant, Outcome
-
-Environment = Literal["production", "preview", "development"]
-AnySample = Literal["production", "golden", "failing", "ignored"]
+from portal.services.run_input import Instant
 
 
-_DURATION = TypeAdapter(timedelta)
+def _uuid(value: str) -> str:
+    if not is_id(value):
+        raise refuse("The procedure_id is not a UUID.")
+    return value.lower()
 
 
-def _milliseconds(value: Any) -> int:
-    try:
-        if isinstance(value, str) and value.startswith(("P", "-P")):
-            return _DURATION.validate_python(value) // timedelta(milliseconds=1)
-    except ValidationError:
-        pass
-    raise refuse("A duration is written as in ISO 8601, for example PT4M or PT1.5S.")
-
-
-# In whole milliseconds.
-Duration = Annotated[
-    int,
-    BeforeValidator(_milliseconds),
-    WithJsonSchema({"type": "string", "format": "duration", "examples": ["PT4M"]}),
-]
-
-
-class OfRunsIn(PageIn):
-    """Filters by the run that all these lists have."""
-
-    procedure_versions: list[str] = []
-    deployment_ids: list[str] = []
-    environments: list[Environment] = []
-    serial_numbers: list[str] = []
-    part_numbers: list[str] = []
-    revision_numbers: list[str] = []
-    batch_numbers: list[str] = []
-    samples: list[AnySample] = []
-    created_by_station_ids: list[str] = []
-    created_by_user_ids: list[str] = []
-
-    def of_runs(self, **more: Any) -> RunFilter:
-        """For the service. more: what a list has besides."""
-        return RunFilter(
-            procedure_versions=self.procedure_versions,
-            deployment_ids=self.deployment_ids,
-            environments=self.environments,
-            serial_numbers=self.serial_numbers,
-            part_numbers=self.part_numbers,
-            revision_numbers=self.revision_numbers,
-            batch_numbers=self.batch_numbers,
-            samples=self.samples,
-            station_ids=self.created_by_station_ids,
-            created_by_user_ids=self.created_by_user_ids,
-            **more,
-        )
-
-
-class RunListIn(OfRunsIn):
+class RunListIn(RunFilterIn, PageIn):
     """Which runs, and how much of them."""
 
-    search_query: str | None = None
-    ids: list[str] = []
-    outcomes: list[Outcome] = []
-    procedure_ids: list[str] = []
-    execution_ids: list[str] = []
-    slot_keys: list[str] = []
-    slot_names: list[str] = []
-    duration_min: Duration | None = None
-    duration_max: Duration | None = None
-    started_after: Instant | None = None
-    started_before: Instant | None = None
-    ended_after: Instant | None = None
-    ended_before: Instant | None = None
-    created_after: Instant | None = None
-    created_before: Instant | None = None
-    operated_by_ids: list[str] = []
-    operated_by_names: list[str] = []
     sort_by: Literal[
         "started_at", "created_at", "duration", "outcome", "serial_number", "part_number", "revision_number"
     ] = "started_at"
-    metadata: str | None = None
     include_metadata: bool = False
     include_sequences: bool = False
 
-    def as_filter(self) -> RunFilter:
-        """For the service. Raises `BadRequest` for a filter by metadata that is none."""
-        names = (
-            "ids", "outcomes", "procedure_ids", "execution_ids", "slot_keys", "slot_names", "started_after",
-            "started_before", "ended_after", "ended_before", "created_after", "created_before", "operated_by_ids",
-            "operated_by_names",
-        )  # fmt: skip
-        return self.of_runs(
-            **{name: getattr(self, name) for name in names},
-            duration_min_ms=self.duration_min,
-            duration_max_ms=self.duration_max,
-            search=self.search_query,
-            metadata=read_filter(self.metadata),
-        )
+
+class OfPhasesIn(OfRunsIn, PageIn):
+    """What lists of phases and of measurements have in common: they are of one procedure, the start is the phase's."""
+
+    procedure_id: Annotated[str, AfterValidator(_uuid)]
+    ids: list[str] = []
+    duration_min: Duration | None = None
+    duration_max: Duration | None = None
+    operated_by_ids: list[str] = []
+    operated_by_names: list[str] = []
+    started_after: Instant | None = None
+    started_before: Instant | None = None
+    exclude_retries: bool = True
+
+    def of_runs(self, **more: Any) -> RunFilter:
+        """The runs, with who operated them."""
+        operators = {name: getattr(self, name) for name in ("operated_by_ids", "operated_by_names")}
+        return super().of_runs(**operators, **more)
+
+    def of_phases(self) -> dict[str, Any]:
+        """For the service: what a query for phases and one for measurements call the same."""
+        names = ("procedure_id", "ids", "started_after", "started_before")
+        return {name: getattr(self, name) for name in names} | {"only_final": self.exclude_retries}

@@ -6,7 +6,7 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
-from portal.api.uploads import address
+from portal.api.uploads import shown_file
 from portal.api.v2 import shapes
 from portal.api.v2.shapes import (
     Instant,
@@ -21,7 +21,7 @@ from portal.api.v2.shapes import (
     UnitRef,
 )
 from portal.services.refs import Ref
-from portal.services.unit_details import FirstRun, RelatedUnit, UnitDetail, UnitFile
+from portal.services.unit_details import FirstRun, RelatedUnit, UnitDetail
 from portal.services.unit_lists import LastRunView, UnitFacts, UnitRow
 
 Json = dict[str, Any]
@@ -125,7 +125,7 @@ def whole(unit: UnitDetail) -> Json:
         "parent": _related(unit.parent) if unit.parent is not None else None,
         "children": [_related(one) for one in unit.children],
         "created_during": _first_run(unit.created_during) if unit.created_during is not None else None,
-        "attachments": [_file(one) for one in unit.attachments],
+        "attachments": [shown_file(one) for one in unit.attachments],
         "metadata": unit.metadata,
     }
 
@@ -170,14 +170,4 @@ def _first_run(run: FirstRun) -> Json:
         "duration": shapes.duration(run.duration_ms),
         "outcome": run.outcome,
         "procedure": {"id": run.procedure.id, "name": run.procedure.name},
-    }
-
-
-def _file(file: UnitFile) -> Json:
-    return {
-        "id": file.id,
-        "name": file.name,
-        "size": file.size_bytes,
-        "content_type": file.content_type,
-        "download_url": address(file.id, "download") if file.size_bytes is not None else None,
     }

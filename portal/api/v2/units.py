@@ -11,15 +11,15 @@ from portal.api.operations import Operations, Tagged
 from portal.api.uploads import AttachmentIn, UploadOut, with_upload_address
 from portal.api.v2 import shapes, unit_json
 from portal.api.v2.numbers import BatchNumber, PartNumber, RevisionNumber, SerialNumber
-from portal.api.v2.shapes import IdOut, Outcome, PageIn, Sample
+from portal.api.v2.shapes import IdOut, PageIn, Sample
 from portal.api.v2.unit_json import UnitOut, UnitPage
 from portal.services.actors import Permission
-from portal.services.metadata import Metadata, MetadataChanges, read_filter
-from portal.services.run_input import In, Instant
+from portal.services.metadata import Metadata, MetadataChanges
+from portal.services.run_input import In
 from portal.services.unit_children import add_child, remove_child
 from portal.services.unit_details import show_unit
+from portal.services.unit_filter_input import UnitFilterIn
 from portal.services.unit_lists import list_units
-from portal.services.unit_queries import UnitQuery
 from portal.services.units import (
     NewUnit,
     UnitChanges,
@@ -32,8 +32,6 @@ from portal.services.units import (
 from portal.web import actor, db
 
 api = Operations("units_v2", "Units")
-
-Count = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class UnitIn(In):
@@ -61,39 +59,11 @@ class UnitUpdateIn(In):
     metadata: MetadataChanges | None = None
 
 
-class UnitListIn(PageIn):
+class UnitListIn(UnitFilterIn, PageIn):
     """Which units."""
 
-    search_query: str | None = None
-    ids: list[str] = []
-    serial_numbers: list[str] = []
-    part_numbers: list[str] = []
-    revision_numbers: list[str] = []
-    batch_numbers: list[str] = []
-    procedure_ids: list[str] = []
-    outcomes: list[Outcome] = []
-    started_after: Instant | None = None
-    started_before: Instant | None = None
-    latest_only: bool = False
-    run_count_min: Count | None = None
-    run_count_max: Count | None = None
-    created_after: Instant | None = None
-    created_before: Instant | None = None
-    created_by_user_ids: list[str] = []
-    created_by_station_ids: list[str] = []
-    exclude_units_with_parent: bool = False
-    samples: list[Literal["production", "golden", "failing", "ignored"]] = []
-    metadata: str | None = None
     include_metadata: bool = False
     sort_by: Literal["serial_number", "created_at", "last_run_at", "part_number", "last_run_procedure"] = "created_at"
-
-    def as_query(self) -> UnitQuery:
-        """For the service."""
-        given = self.model_dump(
-            exclude={"search_query", "metadata", "include_metadata", "sort_by", *PageIn.model_fields}
-        )
-        facts: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in given.items()}
-        return UnitQuery(**facts, search=self.search_query, metadata=read_filter(self.metadata))
 
 
 class SerialsIn(In):

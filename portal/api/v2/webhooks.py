@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from portal.api.operations import Operations
 from portal.api.v2 import shapes
 from portal.api.v2.shapes import IdOut, Instant, MemberRef
+from portal.errors import NotFound
 from portal.services.actors import Permission
 from portal.services.run_input import In
 from portal.services.webhook_deliveries import DeliveryRow, list_deliveries, retry_delivery, send_test
@@ -53,10 +54,13 @@ class DeliveryListIn(In):
 
 
 class WebhookMade(TypedDict):
-    """The new webhook's id, and the secret that its messages are signed with, which is shown only here."""
+    """The new webhook's id, and the secret that its messages are signed with, which is shown only here.
+
+    ``secret``: null in an answer that is repeated for its ``Idempotency-Key`` after the webhook was removed.
+    """
 
     id: str
-    secret: str
+    secret: str | None
 
 
 class LastDeliveryOut(TypedDict):
@@ -117,7 +121,10 @@ class DeliveryPage(TypedDict):
 
 def _with_secret(made: IdOut) -> WebhookMade:
     """Read each time it is answered: an answer that is kept for its ``Idempotency-Key`` must not hold a secret."""
-    return {"id": made["id"], "secret": reveal_secret(db(), actor(), made["id"])}
+    try:
+        return {"id": made["id"], "secret": reveal_secret(db(), actor(), made["id"])}
+    except NotFound:
+        return {"id": made["id"], "secret": None}
 
 
 @api.post(

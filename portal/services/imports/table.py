@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from portal.services.imports.drafts import stored
 
 MOST_ROWS, MOST_COLUMNS, MOST_CELLS = 200_000, 2_000, 5_000_000
 _SEPARATORS = ",;\t|"
+_END = "\x1e"  # put below the last line, where it is a row of its own, unless a quoted cell still goes on there
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -66,9 +68,10 @@ def read_table(content: bytes) -> Table:
     separator = _separator(text)
     if text[:4].lower() == "sep=":
         text = text.partition("\n")[2]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    reader = csv.reader(itertools.chain(io.StringIO(text, newline=""), [_END]), delimiter=separator)
     records: list[Row] = []
-    count = 0
+    count, number = 0, 0
+    cells: list[str] = []
     try:
         for number, cells in enumerate(reader, 1):
             if any(cell.strip() for cell in cells):
@@ -78,6 +81,8 @@ def read_table(content: bytes) -> Table:
                 raise BadRequest(f"The file has more than {MOST_ROWS} rows or {MOST_CELLS} cells: split it.")
     except csv.Error as error:
         raise BadRequest(f"The file is not a table, at line {reader.line_num}: {error}.") from error
+    if cells != [_END]:
+        raise BadRequest(f"The file ends inside a cell in quotes, which row {number} began. A quote may be missing.")
     if len(records) < 2:
         raise BadRequest("The file is not a table: it needs a row of column names, and rows below it.")
     header, *rows = records

@@ -1,0 +1,46 @@
+"""Conducts one declared procedure; started by the station as a program of its own, in the station's interpreter.
+
+Arguments: the numbers of four pipes (see `station.connectors.openhtf`), the procedure's folder, the name of its file,
+the folder for attachments, the interpreter for phases and plugs.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str]) -> int:
+    """Conduct the procedure named by the arguments."""
+    here = Path(__file__).absolute().parent
+    sys.path[:] = [path for path in sys.path if Path(path).absolute() != here]
+    from station.conductor.conductor import Conductor
+    from station.connectors.openhtf_run.wire import Wire
+    from station.connectors.procedure_run.parts import die_with_parent
+    from station.procedure_file import ProcedureRefused, load
+
+    pipes, folder, entry, attachments, python = arguments
+    events_fd, commands_fd, _stdout_fd, _stderr_fd = (int(fd) for fd in pipes.split(","))
+    wire = Wire(events_fd, commands_fd)
+    wire.emit("ready", python=sys.version.split()[0], executable=sys.executable)
+    try:
+        loaded = load(Path(folder, entry))
+    except ProcedureRefused as refused:
+        wire.emit("script_error", error_kind="load_error", error=str(refused), traceback="")
+        wire.finish()
+        return 1
+    conductor = Conductor(wire, loaded.procedure, Path(folder), Path(attachments), python)
+    signal.signal(signal.SIGTERM, lambda *_: conductor.take({"type": "stop"}))
+    die_with_parent(signal.SIGTERM)
+    wire.listen(conductor.take)
+    for warning in loaded.warnings:
+        wire.emit("log", phase="", attempt=1, level="WARNING", message=f"{entry}:{warning}")
+    conductor.run()
+    wire.emit("script_end")
+    wire.finish()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
