@@ -54,6 +54,7 @@ def test_an_administrator_sets_one_up_and_sees_a_test_arrive(portal: PortalProce
     with Receiver() as receiver:
         sign_in(page)
         page.get_by_role("link", name="Settings").click()
+        page.get_by_role("navigation", name="Settings").get_by_role("link", name="Webhooks").click()
         accessible(page)
         page.get_by_role("link", name="New webhook").first.click()
         accessible(page)
