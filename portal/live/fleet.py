@@ -128,6 +128,10 @@ class Fleet:
         live = self.stations.find(station_id)
         return Activity.of(live.view.run) if live is not None and live.is_linked else None
 
+    def active_ids(self) -> list[str]:
+        """The stations that test now."""
+        return [live.facts.id for live in self.stations.all() if self.activity(live.facts.id) is not None]
+
     def procedure_in_flight(self, station_id: str) -> str | None:
         """The id of the procedure that the station runs now, as far as its link tells; None while it is idle."""
         live = self.stations.find(station_id)

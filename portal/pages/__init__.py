@@ -6,6 +6,7 @@ from flask import Flask
 
 from portal.pages import (
     attachments,
+    audit,
     batches,
     enrolment,
     errors,
@@ -13,12 +14,14 @@ from portal.pages import (
     installations,
     measurements,
     overview,
+    palette,
     parts,
     procedure_links,
     procedures,
     reference,
     runs,
     security,
+    settings,
     sign_in,
     station_keys,
     station_labels,
@@ -52,6 +55,9 @@ AREAS = (
     batches,
     attachments,
     webhooks,
+    audit,
+    settings,
+    palette,
     reference,
 )
 
@@ -65,6 +71,7 @@ def register(app: Flask) -> None:
     operator_sweeps.register(app.jinja_env)
     uptime.register_words(app)
     installations.register_words(app)
+    settings.register_sections(app)
     sign_in.register(app)
     errors.register(app)
     for area in AREAS:

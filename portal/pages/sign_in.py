@@ -165,7 +165,7 @@ def sign_in() -> ResponseReturnValue:
 def sign_out() -> Response:
     """End the session here, and its row in the database."""
     if current_user.is_authenticated:
-        sign_ins.sign_out(db(), current_user.token)
+        sign_ins.sign_out(db(), current_user.token, request.remote_addr)
     logout_user()
     session.clear()
     return redirect(url_for("sign_in.show"), 303)  # type: ignore[return-value]

@@ -25,12 +25,6 @@ def _prepare(state: BlueprintSetupState) -> None:
     state.app.extensions["stationmaster.fresh_webhook_secrets"] = HandOver[str]()
 
 
-@pages.get("/settings")
-def settings() -> ResponseReturnValue:
-    """All that there is to set so far."""
-    return redirect(url_for("webhooks.index"), 303)
-
-
 @pages.get("/settings/webhooks")
 def index() -> Response:
     """The list."""

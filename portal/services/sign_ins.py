@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
 from portal.announcements import SignedOut
-from portal.errors import Invalid, StorageFull
+from portal.errors import Invalid, StorageFull, TooManyRequests
 from portal.models import SignInSession, User
-from portal.services import audit, names, passwords, rate_limits, secrets
+from portal.services import audit, failed_sign_ins, names, passwords, rate_limits, secrets
 from portal.services.users import actor_of, find_user_by_email
 
 if TYPE_CHECKING:
@@ -39,12 +39,17 @@ def sign_in(
     """
     now = now or datetime.now(UTC)
     who = f"{address}\0{names.same(email)}"
-    rate_limits.take(db, rate_limits.SIGN_IN_OF_ADDRESS, address, now)
-    rate_limits.take(db, rate_limits.SIGN_IN, who, now)
+    try:
+        rate_limits.take(db, rate_limits.SIGN_IN_OF_ADDRESS, address, now)
+        rate_limits.take(db, rate_limits.SIGN_IN, who, now)
+    except TooManyRequests:
+        failed_sign_ins.note_failure(db, email, address, now)
+        raise
     user = find_user_by_email(db, email)
     stored = user.password_hash if user is not None else None
     db.session.close()  # no transaction stays open while the hash is computed
     if not passwords.fits(stored, password) or user is None:
+        failed_sign_ins.note_failure(db, email, address, now)
         raise Invalid(REFUSAL)
     token = secrets.new_token(43)
     with db.write():
@@ -63,7 +68,7 @@ def sign_in(
         if passwords.is_outdated(user.password_hash):
             db.session.execute(update(User).where(User.id == user.id).values(password_hash=passwords.store(password)))
         rate_limits.forgive(db, rate_limits.SIGN_IN, who)
-        audit.record(db, actor_of(user), "user:signed_in", user, address=address)
+        audit.record(db, replace(actor_of(user), address=address), "user:signed_in", user)
     return SignIn(token, user)
 
 
@@ -99,11 +104,11 @@ def is_signed_in(db: Db, token: str, now: datetime | None = None) -> bool:
     return db.session.scalar(wanted) is not None
 
 
-def sign_out(db: Db, token: str) -> None:
+def sign_out(db: Db, token: str, address: str | None = None) -> None:
     """End the session. Nothing happens when it has ended already."""
     user = find_user_by_token(db, token)
     with db.write():
         db.session.execute(delete(SignInSession).where(SignInSession.token_hash == secrets.digest(token)))
         if user is not None:
-            audit.record(db, actor_of(user), "user:signed_out", user)
+            audit.record(db, replace(actor_of(user), address=address), "user:signed_out", user)
         db.announce(SignedOut(token))

@@ -13,10 +13,10 @@ from portal.errors import Conflict, NotFound
 from portal.models import Station
 from portal.services import audit, names
 from portal.services.actors import Actor, Permission, require
-from portal.services.audit import AuditRow
+from portal.services.audit_trail import AuditRow, list_activity
 from portal.services.installations import InstallationView, list_installations
 from portal.services.run_lists import RunQuery, RunRow, list_runs
-from portal.services.station_details import RECENT_RUNS
+from portal.services.station_details import RECENT_ACTS, RECENT_RUNS
 from portal.services.station_lookup import (
     LONGEST_NAME,
     find_station_by_name,
@@ -70,7 +70,7 @@ def show_archived(db: Db, actor: Actor, station_id: str) -> ArchivedStation:
         namesake_id=namesake.id if namesake is not None else None,
         installations=list_installations(db, station.id),
         recent_runs=list_runs(db, actor, RunQuery(station_id=station.id, limit=RECENT_RUNS)).items,
-        activity=audit.list_activity(db, station),
+        activity=list_activity(db, station, RECENT_ACTS),
     )
 
 

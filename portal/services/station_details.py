@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from portal.models import Procedure, Run, Station, StationProcedure, Unit
-from portal.services import audit, names
+from portal.services import names
 from portal.services.actors import Actor
-from portal.services.audit import AuditRow
+from portal.services.audit_trail import AuditRow, list_activity
 from portal.services.installations import InstallationView, list_installations
 from portal.services.presence import PresenceNow
 from portal.services.run_lists import RunQuery, RunRow, list_runs
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from portal.database import Db
 
 RECENT_RUNS = 10
+RECENT_ACTS = 8
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def show_station(db: Db, actor: Actor, station_id: str) -> StationDetail:
         installations=list_installations(db, station.id),
         api_keys=list_station_keys(db, station),
         recent_runs=list_runs(db, actor, RunQuery(station_id=station.id, limit=RECENT_RUNS)).items,
-        activity=audit.list_activity(db, station),
+        activity=list_activity(db, station, RECENT_ACTS),
         settings=settings_of(db, station),
     )
 
