@@ -64,6 +64,11 @@ class SimulatedStation:
         """The process number, while it runs."""
         return self._process.pid if self._process is not None and self.is_running else None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How the program has ended; None while it runs, and before it ever did."""
+        return self._process.poll() if self._process is not None else None
+
     def enrol(self, portal_url: str, token: str, options: Sequence[str] = ()) -> None:
         """Exchange the setup token for credentials. Raises `FleetError`."""
         self.home.mkdir(parents=True, exist_ok=True)

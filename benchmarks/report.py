@@ -54,8 +54,8 @@ class Figure:
         return f"| {self.goal} | {self.what} | {self.wanted} | {self.median:.3g} | {self.worst:.3g} | {verdict} |"
 
 
-def publish(figures: list[Figure]) -> None:
-    """Print the figures and write them down."""
+def publish(name: str, figures: list[Figure]) -> None:
+    """Print the figures of one benchmark and write them down, in its own section: the others keep theirs."""
     head = ["| goal | what | wanted | median | worst round | |", "|---|---|---|---|---|---|"]
     rows = [figure.row() for figure in figures]
     load = Path("/proc/loadavg").read_text().strip() if Path("/proc/loadavg").exists() else "unknown"
@@ -63,6 +63,8 @@ def publish(figures: list[Figure]) -> None:
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC · Stationmaster {stationmaster.__version__} · Python "
         f"{platform.python_version()} · {os.cpu_count()} cores · load {load}"
     )
-    print("\n".join([facts, "", *head, *rows]))
-    text = ["# Results of `make bench`", "", facts, "", *head, *rows, ""]
-    RESULTS.write_text("\n".join(text))
+    print("\n".join([f"{name}: {facts}", "", *head, *rows, ""]), flush=True)
+    _, *sections = RESULTS.read_text().split("\n## ") if RESULTS.exists() else [""]
+    by_name = {section.partition("\n")[0]: section.strip() for section in sections}
+    by_name[name] = "\n".join([name, "", facts, "", *head, *rows])
+    RESULTS.write_text("\n\n## ".join(["# Results of `make bench`", *by_name.values()]) + "\n")

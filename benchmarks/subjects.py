@@ -139,7 +139,7 @@ class Uploader:
         try:
             self._connection.request("GET", path, headers=self._headers)
             answer = self._connection.getresponse()
-        except (http.client.RemoteDisconnected, BrokenPipeError):  # idle for too long: the portal has hung up
+        except ConnectionError:  # idle for too long: the portal has hung up
             self._connection.close()
             self._connection.request("GET", path, headers=self._headers)
             answer = self._connection.getresponse()

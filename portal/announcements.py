@@ -21,10 +21,14 @@ class ProceduresLinked:
 
 @dataclass(frozen=True)
 class LinkRevoked:
-    """A station's credentials are worth nothing any more; ``reason`` in words."""
+    """Credentials of a station are worth nothing any more; ``reason`` in words.
+
+    ``key_ids``: which of its keys; None: all of them.
+    """
 
     station_id: str
     reason: str
+    key_ids: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ import structlog
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, PoolProxiedConnection, event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.orm import Session
 
+from portal.driver import send
 from portal.errors import Busy, StorageFull
 from portal.models.base import Base
 from portal.settings import Settings
@@ -39,17 +39,25 @@ log = structlog.get_logger(__name__)
 class Db:
     """One piece of work with the database: a session of its own, for one thread at a time."""
 
-    def __init__(self, database: Database, session: _EngineSession) -> None:
+    def __init__(self, database: Database) -> None:
         self.database = database
-        self.session = session
         self.settings = database.settings
         self.blobs: BlobStore = database.blobs
         self._depth = 0
         self._after: list[Callable[[], object]] = []
         self._connection: Connection | None = None
+        self._session: _EngineSession | None = None
+
+    @property
+    def session(self) -> _EngineSession:
+        """For objects, and statements of any kind. Made when it is first asked for: most records need none."""
+        if self._session is None:
+            self._session = self.database.make_session()
+            self._session.write_through(self._connection)
+        return self._session
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self) -> Iterator[None]:
         """One write transaction: all of it, or nothing. Inside another one it is part of that.
 
         Raises `Busy`; `StorageFull`.
@@ -57,15 +65,16 @@ class Db:
         if self._depth:
             self._depth += 1
             try:
-                yield self.session
+                yield
             finally:
                 self._depth -= 1
             return
-        self.session.expunge_all()  # let go, not expired: who holds an object keeps what was read
-        self.session.rollback()  # ends a read that went before: its snapshot could not be written on
+        if self._session is not None:
+            self._session.expunge_all()  # let go, not expired: who holds an object keeps what was read
+            self._session.rollback()  # ends a read that went before: its snapshot could not be written on
         try:
             with self.database.writers() as connection, self._transaction(connection):
-                yield self.session
+                yield
         except DBAPIError as error:
             if _is_disk_full(error):
                 raise StorageFull from error
@@ -81,6 +90,26 @@ class Db:
     def connection(self) -> Connection:
         """The connection of this piece of work, for statements that need no objects."""
         return self._connection or self.session.connection()
+
+    def flush(self) -> None:
+        """Write what the session holds and has not yet written."""
+        if self._session is not None:
+            self._session.flush()
+
+    @contextlib.contextmanager
+    def driver(self) -> Iterator[PoolProxiedConnection]:
+        """The driver's connection, for `portal.driver`: that of the open transaction; outside of one, any that is free.
+
+        A read by itself needs no transaction, and saves the session the making of one.
+        """
+        if self._connection is not None or (self._session is not None and self._session.in_transaction()):
+            yield self.connection.connection
+            return
+        free = self.database.engine.raw_connection()
+        try:
+            yield free
+        finally:
+            free.close()
 
     @property
     def is_writing(self) -> bool:
@@ -99,31 +128,34 @@ class Db:
             raise
 
     @contextlib.contextmanager
-    def part(self) -> Iterator[Session]:
+    def part(self) -> Iterator[None]:
         """A write transaction, or a part of one that may fail on its own: whoever catches that keeps all the rest."""
         with self.write(), self.attempt():
-            yield self.session
+            yield
 
     @contextlib.contextmanager
     def _transaction(self, connection: Connection | None) -> Iterator[None]:
-        self.session.write_through(connection)
         # On SQLite the transaction has begun, and the session joins it when it is first used, if it is.
+        self._write_through(connection)
         self._connection = connection or self._begin()
         self._depth, self._after = 1, []
         try:
             yield
-            self.session.flush()
-            if self.session.in_transaction():
-                self.session.commit()
-            self.session.expunge_all()  # what is read next is read from the database, not remembered
+            if self._session is not None:
+                self._session.finish()
         except BaseException:
-            with contextlib.suppress(DBAPIError):  # SQLite may have rolled back by itself
-                self.session.rollback()
+            if self._session is not None:
+                with contextlib.suppress(DBAPIError):  # SQLite may have rolled back by itself
+                    self._session.rollback()
             raise
         finally:
             self._depth = 0
-            self._connection = None
-            self.session.write_through(None)
+            self._write_through(None)
+
+    def _write_through(self, connection: Connection | None) -> None:
+        self._connection = connection
+        if self._session is not None:
+            self._session.write_through(connection)
 
     def _begin(self) -> Connection:
         try:
@@ -150,7 +182,8 @@ class Db:
 
     def close(self) -> None:
         """Give the connection back."""
-        self.session.close()
+        if self._session is not None:
+            self._session.close()
 
     def __enter__(self) -> Db:
         return self
@@ -179,7 +212,11 @@ class Database:
 
     def open(self) -> Db:
         """A handle with its own session. Close it, or use it in a ``with``."""
-        return Db(self, _EngineSession(self._extension, self.engine))
+        return Db(self)
+
+    def make_session(self) -> _EngineSession:
+        """A new session. For `Db`."""
+        return _EngineSession(self._extension, self.engine)
 
     def writers(self) -> contextlib.AbstractContextManager[Connection | None]:
         """A turn at writing, with the connection to write through; None where the database has many writers."""
@@ -207,6 +244,13 @@ class _EngineSession(FlaskSession):
     def write_through(self, connection: Connection | None) -> None:
         """Use this connection, until None: then the engine's own again."""
         self._writing = connection
+
+    def finish(self) -> None:
+        """Write and commit what it holds; what is read next is read from the database, not remembered."""
+        self.flush()
+        if self.in_transaction():
+            self.commit()
+        self.expunge_all()
 
     def get_bind(self, *_args: Any, **_options: Any) -> Engine | Connection:
         """The one engine, in any thread; or the connection through which it writes now."""
@@ -255,4 +299,4 @@ def tune_sqlite(engine: Engine, sync: str) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         is_write = connection.get_execution_options().get(WRITE)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+        send(connection.connection, connection.dialect, "BEGIN IMMEDIATE" if is_write else "BEGIN").close()

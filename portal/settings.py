@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from portal.time_zones import find_zone
+
 PREFIX = "STATIONMASTER_"
 SECRETS = ("secret_key", "database_url", "s3_access_key", "s3_secret_key")
 
@@ -53,6 +55,7 @@ class Settings(BaseSettings):
     )
     sync: Literal["full", "normal"] = Field("full", description="SQLite: what is acknowledged is on disk (full).")
     log_json: bool = Field(False, description="Log one JSON object a line instead of readable lines.")
+    time_zone: str = Field("UTC", description="The stations' time zone unless they have one, such as Europe/Berlin.")
     setup_token_lifetime_s: int = Field(3600, ge=60, description="How long a setup token can be used, in seconds.")
     sign_in_lifetime_s: int = Field(2_592_000, ge=300, description="A sign-in unused for so long ends, in seconds.")
     max_body_bytes: int = Field(64_000_000, ge=1000, description="Largest request body, attachments excepted, bytes.")
@@ -96,6 +99,8 @@ def load_settings(**given: Any) -> Settings:
         name = str(first["loc"][0]) if first["loc"] else "settings"
         raise BadSetting(f"{PREFIX}{name.upper()}: {first['msg']}") from None
     _check_database(settings.database_url)
+    if find_zone(settings.time_zone) is None:
+        raise BadSetting(f"{PREFIX}TIME_ZONE: no time zone that is known here; it looks like Europe/Berlin")
     # Absolute: Flask-SQLAlchemy takes a relative path to be in a folder of its own.
     settings = settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
     try:

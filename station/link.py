@@ -185,13 +185,16 @@ class Link:
             raise
 
     def _part_if_revoked(self, reason: str) -> None:
-        """Only the portal's own answer, asked for again over HTTP, makes us forget the credentials."""
+        """Only the portal's own answer, asked for again over HTTP, makes us forget the credentials.
+
+        ``reason``: what is told where that answer does not say why.
+        """
         try:
-            is_revoked = self._api.is_revoked()
+            revocation = self._api.find_revocation()
         except (Unreachable, NotOurs, PortalRefused):
             return
-        if is_revoked:
-            raise _Parted(Parting(reason, is_revoked=True))
+        if revocation is not None:
+            raise _Parted(Parting(revocation.reason or reason, is_revoked=True))
 
     def _talk(self, connection: PortalSocket) -> str:
         journal = self._owner.journal()

@@ -40,13 +40,19 @@ class NotOurs(Exception):
 
 
 class PortalRefused(Exception):
-    """The portal refused, in the error shape that all of its interfaces share. The text is its message."""
+    """The portal refused, in the error shape that all of its interfaces share. The text is its message.
 
-    def __init__(self, status: int, message: str, code: str, retry_after_s: float | None = None) -> None:
+    ``reasons``: what it says in particular, where it does.
+    """
+
+    def __init__(
+        self, status: int, message: str, code: str, retry_after_s: float | None = None, reasons: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.retry_after_s = retry_after_s
+        self.reasons = reasons
 
 
 class _Answer(BaseModel):
@@ -93,6 +99,13 @@ class _ErrorBody(_Answer):
 
 
 @dataclass(frozen=True)
+class Revocation:
+    """The portal does not accept the key any more. ``reason``: None where it does not say more."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True)
 class AttachmentPlace:
     """Where a file is to be put."""
 
@@ -125,15 +138,15 @@ class PortalApi:
         """Exchange a setup token for credentials. ``facts``: the token and what the machine is."""
         return _read(Enrolled, self._call("POST", "/api/station/enrol", json=facts))
 
-    def is_revoked(self) -> bool:
-        """Whether the portal says, itself, that the key is no longer valid."""
+    def find_revocation(self) -> Revocation | None:
+        """What the portal says, itself, of a key that is no longer valid; None while it is."""
         try:
             _read(_Whoami, self._call("GET", "/api/station/whoami", headers=self._authorization))
         except PortalRefused as refusal:
             if refusal.status == 401:
-                return True
+                return Revocation(refusal.reasons[0] if refusal.reasons else None)
             raise
-        return False
+        return None
 
     def create_run(self, execution_id: str, body: bytes) -> str:
         """Store a record; the id of the run. The same execution is stored once, however often this is called."""
@@ -216,6 +229,7 @@ def _say_why_refused(response: httpx.Response) -> Exception:
         " ".join(f"{body.message}{': ' + issues if issues else ''}".split()),
         body.code,
         _retry_after_s(response),
+        tuple(issue.message for issue in body.issues),
     )
 
 

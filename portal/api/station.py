@@ -6,7 +6,8 @@ from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel, ConfigDict
 
 from portal.api import bodies, keys
-from portal.errors import Forbidden
+from portal.errors import Forbidden, Issue, Unauthorized
+from portal.services.api_keys import why_revoked
 from portal.services.setup_tokens import MachineFacts, redeem_setup_token
 from portal.web import actor, db
 
@@ -42,8 +43,13 @@ def enrol() -> Response:
 
 @api.get("/whoami")
 def whoami() -> Response:
-    """Which station the key is of; 401 once it was revoked."""
-    keys.authenticate()
+    """Which station the key is of; 401 once it was revoked, with what became of the machine where that is known."""
+    try:
+        keys.authenticate()
+    except Unauthorized as refusal:
+        reason = why_revoked(db(), keys.given_key() or "")
+        refusal.issues = [Issue(reason)] if reason is not None else []
+        raise
     if not actor().is_station:
         raise Forbidden("This key is a person's: a station's key is needed here.")
     return jsonify(station={"id": actor().id, "name": actor().name}, installation_id=actor().installation_id)

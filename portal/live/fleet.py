@@ -5,6 +5,7 @@ Made once by `create_app`; background threads start with `start`, in the process
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,12 +21,12 @@ from portal.live.hub import Change, Hub
 from portal.live.presence import PresenceWatch
 from portal.live.run_events import RunEvents
 from portal.live.socket import POLICY_VIOLATION, RESTARTING, RIGHTS_CHANGED, SIGNED_OUT, Writer
-from portal.live.stations import Link, LiveStation, LiveStations
+from portal.live.stations import Link, LiveStation, LiveStations, Vitals
 from portal.services import installations
 from portal.services import stations as station_services
 from portal.services.actors import SYSTEM, Actor, has_rights_of
-from portal.services.station_lookup import find_station, is_visible, sees_team
-from portal.services.stations import StationFacts
+from portal.services.station_lookup import find_station, is_visible, sees_team, visible_ids
+from portal.services.stations import StationFacts, StationRow
 from portal.services.users import find_actor
 from portal.settings import Settings
 from station.operator_view import dom_id, renderer
@@ -33,7 +34,8 @@ from station.protocol import Replaced
 from station.run_state import RunState, Stage
 
 FLEET_TOPIC = "fleet"
-STATION_PARTS = ("status", "run", "live", "enrolment")  # one template each, and one element on the pages that show it
+MACHINE_PARTS = ("machine", "enrolment")  # the same of the pages that show one station's machine
+STATION_PARTS = ("status", "now", "run", "live")  # one template each, and one element on the pages that show it
 
 log = structlog.get_logger(__name__)
 
@@ -139,9 +141,59 @@ class Fleet:
         self._scopes[topic] = actor
         return topic
 
-    def snapshot(self, actor: Actor) -> list[Change]:
-        """Current states of all stations with a live side that the actor sees, for a page that has just joined."""
-        return [change for live in self.stations.all() for change in self._station_changes(live.facts.id, actor)]
+    def active_ids(self) -> list[str]:
+        """The stations that test now."""
+        return [live.facts.id for live in self.stations.all() if self.activity(live.facts.id) is not None]
+
+    def procedure_in_flight(self, station_id: str) -> str | None:
+        """The id of the procedure that the station runs now, as far as its link tells; None while it is idle."""
+        live = self.stations.find(station_id)
+        run = live.view.run if live is not None and live.is_linked else None
+        return run.procedure_id if run is not None and not run.is_over else None
+
+    def snapshot(self, actor: Actor, station_ids: Sequence[str] | None = None) -> list[Change]:
+        """Current states, for a page that has just joined: of the stations that it shows, and the actor sees.
+
+        None: of all with a live side. Who shows a page of a long list names them, and pays for no others.
+        """
+        if station_ids is None:
+            station_ids = [live.facts.id for live in self.stations.all()]
+        with self.database.open() as db:
+            rows = station_services.rows_of(db, visible_ids(db, actor, station_ids))
+        return [change for row in rows for change in self._changes(row)]
+
+    def machine_changed(self, station: LiveStation) -> None:
+        """The machine of a station has told how it is."""
+        self._show_machine(station.facts.id)
+
+    def vitals(self, station_id: str) -> Vitals | None:
+        """How the station's machine is, or was when it was last connected; None when it has not told."""
+        live = self.stations.find(station_id)
+        return live.vitals if live is not None else None
+
+    def machine_topic(self, station_id: str) -> str:
+        """The hub's topic of the pages that show the station's machine."""
+        return f"machine:{station_id}"
+
+    def machine_snapshot(self, station_id: str) -> list[Change]:
+        """The machine as it is now, for a page that has just joined."""
+        with self.database.open() as db:
+            row = station_services.find_row(db, station_id)
+            found = installations.list_installations(db, station_id) if row is not None else []
+        if row is None:
+            return []
+        machine = next((one for one in found if one.revoked_at is None), None)
+        former = [one for one in found if one.revoked_at is not None]
+        return [
+            Change(
+                f"#{dom_id('station', station_id, part)}",
+                self._render(
+                    f"stations/_{part}.html",
+                    station=row, machine=machine, former=former, vitals=self.vitals(station_id),
+                ),
+            )
+            for part in MACHINE_PARTS
+        ]  # fmt: skip
 
     # ── helpers ──
 
@@ -149,16 +201,21 @@ class Fleet:
         self.hub.publish(FLEET_TOPIC, lambda: self._station_changes(station_id))
         for topic, actor in list(self._scopes.items()):
             self.hub.publish(topic, partial(self._station_changes, station_id, actor))
+        self._show_machine(station_id)
+
+    def _show_machine(self, station_id: str) -> None:
+        self.hub.publish(self.machine_topic(station_id), lambda: self.machine_snapshot(station_id))
 
     def _station_changes(self, station_id: str, actor: Actor = SYSTEM) -> list[Change]:
         with self.database.open() as db:
             row = station_services.find_row(db, station_id) if is_visible(db, actor, station_id) else None
-        if row is None:
-            return []
-        activity = self.activity(station_id)
+        return self._changes(row) if row is not None else []
+
+    def _changes(self, row: StationRow) -> list[Change]:
+        activity = self.activity(row.id)
         return [
             Change(
-                f"#{dom_id('station', station_id, part)}",
+                f"#{dom_id('station', row.id, part)}",
                 self._render(f"stations/_{part}.html", station=row, activity=activity),
             )
             for part in STATION_PARTS
@@ -193,13 +250,16 @@ class Fleet:
     def _end_hidden(self, station_id: str) -> None:
         """The station may be in another team now: who watches it and may not any more is sent away."""
         live = self.stations.find(station_id)
-        if live is None:
+        topics = {self.machine_topic(station_id), *([live.topic] if live is not None else [])}
+        if not any(self.hub.watcher_count(topic) for topic in topics):
             return
         with self.database.open() as db:
             station = find_station(db, station_id)
         team_id = station.team_id if station is not None else None
         self.writer.end_each(
-            lambda sock: sock.topic == live.topic and sock.watcher is not None and not sees_team(sock.watcher, team_id),
+            lambda sock: (
+                not sock.topics.isdisjoint(topics) and sock.watcher is not None and not sees_team(sock.watcher, team_id)
+            ),
             RIGHTS_CHANGED,
             "the station is in another team now",
         )
@@ -212,10 +272,11 @@ class Fleet:
                 self._end_hidden(station_id)
             case announcements.RunStored(_run_id, station_id) if station_id:
                 self._show_station(station_id)
-            case announcements.LinkRevoked(station_id, reason):
+            case announcements.LinkRevoked(station_id, reason, key_ids):
                 live = self.stations.find(station_id)
-                if live is not None:
-                    live.end_link(POLICY_VIOLATION, reason, last=Replaced(reason=reason))
+                last = Replaced(reason=reason)
+                if live is not None and live.end_link(POLICY_VIOLATION, reason, last, key_ids):
+                    self.presence.revoked(station_id)
             case announcements.SignedOut(token_hash):
                 self.writer.end_each(lambda sock: sock.session == token_hash, SIGNED_OUT, "signed out")
             case announcements.RightsChanged(user_id):

@@ -14,13 +14,12 @@ from flask_sock import Sock
 from simple_websocket import ConnectionClosed
 
 from portal import web
-from portal.errors import PortalError, Unauthorized
+from portal.errors import NotFound, PortalError, Unauthorized
 from portal.live.fleet import Fleet
 from portal.live.socket import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER, LiveSocket, text_frame
 from portal.live.stations import LiveStation
 from portal.services import api_keys, installations
 from portal.services.actors import Actor
-from portal.services.station_lookup import find_station
 from station.protocol import (
     MAX_FRAME_BYTES,
     CommandResult,
@@ -49,8 +48,9 @@ log = structlog.get_logger(__name__)
 class StationLink:
     """One enrolled program's socket."""
 
-    def __init__(self, sock: LiveSocket) -> None:
+    def __init__(self, sock: LiveSocket, key_id: str | None) -> None:
         self._sock = sock
+        self.key_id = key_id
 
     def send(self, message: Model) -> bool:
         """Send without waiting; False when the socket is gone."""
@@ -92,7 +92,7 @@ def register(blueprint: Blueprint, sock: Sock, fleet: Fleet) -> None:
 
 def _hold_link(fleet: Fleet, actor: Actor, sock: LiveSocket, address: str | None) -> None:
     station = fleet.stations.get(actor.id)
-    link = StationLink(sock)
+    link = StationLink(sock, actor.key_id)
     if station is None:
         link.end(POLICY_VIOLATION, "this station is gone")
         return
@@ -150,12 +150,16 @@ def _greet(
     fleet: Fleet, station: LiveStation, actor: Actor, link: StationLink, hello: Hello, address: str | None
 ) -> None:
     with fleet.database.open() as db:
-        installations.record_hardware(db, actor.id, actor.installation_id, hello.hardware, address)
+        try:
+            installations.record_hardware(db, actor.id, actor.installation_id, hello.hardware, address)
+        except NotFound:  # since its key was checked
+            _refuse_key(link)
+            return
     replaced = station.attach(link, hello.mark_s)
     with fleet.database.open() as db:
-        is_gone = find_station(db, actor.id) is None
-    if is_gone:  # removed since its key was checked: whoever removed it has seen no link to cut
-        link.end(POLICY_VIOLATION, "this station is gone")
+        is_gone = not api_keys.is_valid(db, actor.key_id)
+    if is_gone:  # revoked since it was checked: whoever revoked it has seen no link to cut
+        _refuse_key(link)
         return
     if replaced is not None and replaced is not link:
         reason = "another program with the same credentials took over"
@@ -175,6 +179,12 @@ def _greet(
     fleet.arrived(station)
 
 
+def _refuse_key(link: StationLink) -> None:
+    reason = "the portal no longer accepts this station's credentials"
+    link.send(Replaced(reason=reason))  # the program asks over HTTP whether that is so, and ends
+    link.end(POLICY_VIOLATION, reason)
+
+
 def _take(fleet: Fleet, station: LiveStation, message: StationMessage) -> None:
     match message:
         case RunEvent():
@@ -183,7 +193,8 @@ def _take(fleet: Fleet, station: LiveStation, message: StationMessage) -> None:
         case CommandResult():
             station.on_result(message)
         case Heartbeat():
-            station.on_mark(message.mark_s)
+            station.on_heartbeat(message, fleet.presence.now())
+            fleet.machine_changed(station)
             if station.on_uploads_waiting(message.uploads_waiting):
                 fleet.uploads_waiting_changed(station, message.uploads_waiting)
         case LocalProcedures():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+import structlog
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 
 from portal import web
@@ -16,9 +17,12 @@ from portal.live.fleet import Fleet
 from portal.live.stations import LiveStation, new_command_id
 from portal.pages.errors import as_page
 from portal.pages.hx import is_partial
+from portal.services import live_acts
 from portal.services import stations as station_services
 from portal.services.actors import Permission, Role, can, require
 from station.protocol import AnyCommand, CommandResult, Kill, RunCommand, Stop, UiResponse
+
+log = structlog.get_logger(__name__)
 
 SIGNED_OUT = "Not sent: you are signed out. The bench goes on; to stop it now, use its own switch."
 
@@ -93,7 +97,31 @@ def _who() -> str | None:
 def _send(station: LiveStation, command: AnyCommand) -> Response:
     require(web.actor(), Permission.DRIVE)
     web.close_db()  # up to two seconds of waiting: not while holding a connection of the pool
-    return _reply(station, station.command(command))
+    result = station.command(command)
+    _note(station, command, result)
+    return _reply(station, result)
+
+
+def _note(station: LiveStation, command: AnyCommand, result: CommandResult) -> None:
+    """Who started or ended a run; after the fact, and whatever the database does: nothing may hold up a stop."""
+    details: dict[str, str] = {}
+    match command:
+        case RunCommand():
+            action = "station:run_started"
+            linked = {one.procedure_id: one.name for one in station.facts.procedures}
+            details["procedure"] = linked.get(command.procedure_id, command.procedure_id[:36])
+            details["unit"] = f" with the unit {command.serial_number[:60]}" if command.serial_number else ""
+        case Stop():
+            action = "station:run_stopped"
+        case Kill():
+            action = "station:run_killed"
+        case _:
+            return  # answers are part of the run, not of its beginning or end
+    details["result"] = "" if result.is_accepted else f", without success: {result.reason}"
+    try:
+        live_acts.note_act(web.db(), web.actor(), station.facts.id, action, details)
+    except Exception:
+        log.exception("act_not_noted", station_id=station.facts.id, action=action)
 
 
 def _reply(station: LiveStation, result: CommandResult) -> Response:

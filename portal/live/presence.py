@@ -90,6 +90,12 @@ class PresenceWatch:
             self._heard.pop(station_id, None)
         self._write(station_id, lambda db, now: presence.mark_off(db, station_id, now, reason))
 
+    def revoked(self, station_id: str) -> None:
+        """Its link was cut, because its key is worth nothing any more: down from now on. Source: contract/uptime.md."""
+        with self._lock:
+            self._heard.pop(station_id, None)
+        self._mark_down(station_id, datetime.now(UTC), "key revoked")
+
     def _run(self) -> None:
         next_alive = 0.0
         last_turn = time.monotonic()

@@ -67,7 +67,7 @@ class LiveSocket:
         self._writer = writer
         self.session: str | None = None  # hash of the browser's token; None for a station's program
         self.watcher: Actor | None = None  # whose browser this is, with the rights it was admitted by
-        self.topic: str | None = None
+        self.topics: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._pending: deque[memoryview] = deque()
         self._pending_bytes = 0

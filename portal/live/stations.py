@@ -22,6 +22,7 @@ from station.protocol import (
     AnyRunEvent,
     Begin,
     CommandResult,
+    Heartbeat,
     LocalProcedures,
     Model,
     ProceduresChanged,
@@ -39,6 +40,10 @@ BEGIN_LIMIT_S = 1.5  # the station begins nothing later than this, and has half 
 class Link(Protocol):
     """The socket of one enrolled program."""
 
+    @property
+    def key_id(self) -> str | None:
+        """The API key that it was opened with."""
+
     def send(self, message: Model) -> bool:
         """Send without waiting; False when the socket is gone."""
 
@@ -54,6 +59,33 @@ class _Asked:
     result: CommandResult | None = None
 
 
+@dataclass(frozen=True)
+class Vitals:
+    """How the station's machine is, as its newest heartbeat says. ``at``: the portal's time.
+
+    ``clock_ahead_s``: its clock against the portal's, the heartbeat's time on its way included. None: not told, or not
+    to be believed.
+    """
+
+    at: datetime
+    cpu_percent: float | None
+    memory_used_mb: int | None
+    disk_free_mb: int | None
+    clock_ahead_s: float | None
+
+    @classmethod
+    def of(cls, heartbeat: Heartbeat, at: datetime) -> Vitals:
+        """From a heartbeat that came just now."""
+        cpu_percent = heartbeat.cpu_percent
+        return cls(
+            at,
+            cpu_percent if cpu_percent is not None and 0 <= cpu_percent <= 100 else None,
+            _sane(heartbeat.memory_used_mb),
+            _sane(heartbeat.disk_free_mb),
+            (heartbeat.sent_at - at).total_seconds() if heartbeat.sent_at is not None else None,
+        )
+
+
 class LiveStation:
     """One station while somebody is linked to it or watches it."""
 
@@ -66,6 +98,7 @@ class LiveStation:
         self._asked: dict[str, _Asked] = {}
         self._resume_asked_for: int | None = None
         self._problems: dict[str, str | None] = {}
+        self._vitals: Vitals | None = None
         self._view = OperatorView(
             station_id=facts.id,
             station_name=facts.name,
@@ -98,6 +131,11 @@ class LiveStation:
         """Whether a program holds the link."""
         return self._link is not None
 
+    @property
+    def vitals(self) -> Vitals | None:
+        """How its machine is, or was when it was last connected. Not stored: nobody needs it of last week."""
+        return self._vitals
+
     # ── the link ──
 
     def attach(self, link: Link, mark_s: float | None = None) -> Link | None:
@@ -105,6 +143,7 @@ class LiveStation:
         with self._lock:
             replaced, self._link = self._link, link
             self._clock_ahead_s = None
+            self._vitals = None  # those of another machine, perhaps
             self.on_mark(mark_s)
             self._show(replace(self._view, is_connected=True))
         return replaced
@@ -188,6 +227,11 @@ class LiveStation:
             self._show(replace(self._view, uploads_waiting=count))
         return is_news
 
+    def on_heartbeat(self, heartbeat: Heartbeat, at: datetime) -> None:
+        """The station says how its machine is."""
+        self.on_mark(heartbeat.mark_s)
+        self._vitals = Vitals.of(heartbeat, at)
+
     def on_mark(self, mark_s: float | None) -> None:
         """The station tells its clock. None: a program that does not."""
         if mark_s is not None:
@@ -215,13 +259,17 @@ class LiveStation:
         link = self._link
         return link is not None and link.send(message)
 
-    def end_link(self, code: int, reason: str, last: Model | None = None) -> None:
-        """Close the link, after a last message."""
+    def end_link(
+        self, code: int, reason: str, last: Model | None = None, key_ids: frozenset[str] | None = None
+    ) -> bool:
+        """Close the link, after a last message. ``key_ids``: only if it was opened with one of these. True if so."""
         link = self._link
-        if link is not None:
-            if last is not None:
-                link.send(last)
-            link.end(code, reason)
+        if link is None or (key_ids is not None and link.key_id not in key_ids):
+            return False
+        if last is not None:
+            link.send(last)
+        link.end(code, reason)
+        return True
 
     def command(self, command: AnyCommand) -> CommandResult:
         """Send a command and wait for its answer, at most ``COMMAND_LIMIT_S``."""
@@ -316,6 +364,10 @@ class LiveStations:
 def new_command_id() -> str:
     """An id for a command."""
     return uuid.uuid4().hex
+
+
+def _sane(megabytes: int | None) -> int | None:
+    return megabytes if megabytes is not None and 0 <= megabytes < 1_000_000_000 else None
 
 
 def _refusal(command: AnyCommand, reason: str) -> CommandResult:

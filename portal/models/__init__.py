@@ -13,7 +13,7 @@ from portal.models.invitation import Invitation
 from portal.models.ordinal import Counter
 from portal.models.place import DeletedPlace
 from portal.models.presence import PortalAlive, StationDay, StationState
-from portal.models.procedure import Procedure, ProcedureVersion, StationProcedure
+from portal.models.procedure import EndedLink, Procedure, ProcedureVersion, StationProcedure
 from portal.models.rate_bucket import RateBucket
 from portal.models.run import Curve, LogLine, Measurement, Phase, Run, RunSubUnit
 from portal.models.setup_token import SetupToken
@@ -32,6 +32,7 @@ __all__ = [
     "Counter",
     "Curve",
     "DeletedPlace",
+    "EndedLink",
     "FileImport",
     "IdempotencyKey",
     "Installation",

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -58,12 +59,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 Id = String(36)
 
 
-# Made once: json.dumps makes an encoder each time that it is asked for anything but its defaults.
-_encode = json.JSONEncoder(ensure_ascii=False).encode
-
-
 def _as_json(value: Any) -> str | None:
-    return None if value is None else _encode(value)
+    # Pydantic's encoder takes a fifth of the time of the standard library's: a record brings a hundred values.
+    return None if value is None else to_json(value).decode()
 
 
 class JsonText(TypeDecorator[Any]):
@@ -73,7 +71,7 @@ class JsonText(TypeDecorator[Any]):
     cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ARG002
-        """To the database, in one step: a record brings a hundred values."""
+        """To the database, in one step."""
         return _as_json
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002

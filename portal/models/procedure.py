@@ -20,7 +20,7 @@ class Procedure(Edited, Base):
     """
 
     __tablename__ = "procedures"
-    __table_args__ = (Index(None, "created_at", "id"),)
+    __table_args__ = (Index(None, "created_at", "id"), Index(None, "name_key", "id"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200))
@@ -59,3 +59,17 @@ class StationProcedure(Base):
     station_id: Mapped[str] = mapped_column(ForeignKey("stations.id", ondelete="CASCADE"), primary_key=True)
     procedure_id: Mapped[str] = mapped_column(ForeignKey("procedures.id", ondelete="CASCADE"), primary_key=True)
     linked_at: Mapped[datetime]
+
+
+class EndedLink(Base):
+    """The station could run the procedure until ``ended_at``.
+
+    The records of runs that it began before are still taken: no record of a real unit is lost.
+    """
+
+    __tablename__ = "ended_links"
+    __table_args__ = (Index(None, "procedure_id"),)
+
+    station_id: Mapped[str] = mapped_column(ForeignKey("stations.id", ondelete="CASCADE"), primary_key=True)
+    procedure_id: Mapped[str] = mapped_column(ForeignKey("procedures.id", ondelete="CASCADE"), primary_key=True)
+    ended_at: Mapped[datetime]

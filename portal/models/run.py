@@ -63,6 +63,14 @@ class Run(Edited, Base):
             sqlite_where=text("slot_name IS NOT NULL"),
             postgresql_where=text("slot_name IS NOT NULL"),
         ),
+        # Those that have begun after they were stored, by the clocks of their benches.
+        Index(
+            "ix_runs_ahead",
+            "started_at",
+            "created_at",
+            sqlite_where=text("started_at > created_at"),
+            postgresql_where=text("started_at > created_at"),
+        ),
         Index("ix_runs_last_here", "station_id", "procedure_id", "started_at", "id"),
     )
 

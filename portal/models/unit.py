@@ -40,6 +40,7 @@ class Revision(Made, Edited, Base):
     __tablename__ = "revisions"
     __table_args__ = (
         UniqueConstraint("part_id", "number_key"),
+        Index(None, "number_key", "id", unique=True),  # said to be unique, which lets SQLite take its order as it is
         Index(
             "uq_revisions_part_id_default",
             "part_id",

@@ -7,20 +7,31 @@ from flask import Flask
 from portal.pages import (
     account,
     attachments,
+    audit,
     batches,
     enrolment,
     errors,
     hx,
+    installations,
     invitations,
+    measurements,
     operators,
     overview,
+    palette,
     parts,
     people,
+    procedure_links,
     procedures,
     reference,
     runs,
     security,
+    settings,
     sign_in,
+    station_keys,
+    station_labels,
+    station_removal,
+    station_settings,
+    station_table,
     stations,
     teams,
     units,
@@ -32,9 +43,17 @@ from station import operator_formats, operator_limits, operator_sweeps
 AREAS = (
     overview,
     stations,
+    station_table,
+    station_settings,
+    station_labels,
     enrolment,
+    station_keys,
+    installations,
+    station_removal,
     uptime,
     procedures,
+    procedure_links,
+    measurements,
     runs,
     units,
     parts,
@@ -46,6 +65,9 @@ AREAS = (
     account,
     invitations,
     operators,
+    audit,
+    settings,
+    palette,
     reference,
 )
 
@@ -58,6 +80,8 @@ def register(app: Flask) -> None:
     operator_limits.register(app.jinja_env)
     operator_sweeps.register(app.jinja_env)
     uptime.register_words(app)
+    installations.register_words(app)
+    settings.register_sections(app)
     sign_in.register(app)
     errors.register(app)
     for area in AREAS:

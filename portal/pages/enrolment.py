@@ -6,6 +6,9 @@ shown. It is in no cookie, no address and no cache; a page that is loaded again 
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import dataclass
+
 from flask import Blueprint, current_app, redirect, request, url_for
 from flask import Response as FlaskResponse
 from flask.sansio.blueprints import BlueprintSetupState
@@ -37,11 +40,13 @@ def hand_over(station_id: str, token: IssuedToken) -> None:
 def show(station_id: str) -> FlaskResponse:
     """The commands, with a token that was made just now; without one, the button that makes one."""
     station = station_services.show_station(db(), actor(), station_id)
+    token = _fresh_tokens().take((actor().id, station_id))
     response = render(
         "stations/enrol.html",
         station=station,
-        token=_fresh_tokens().take((actor().id, station_id)),
-        portal_url=(portal().settings.public_url or request.url_root).rstrip("/"),
+        machine=station.installation,
+        token=token,
+        systems=_systems((portal().settings.public_url or request.url_root).rstrip("/"), token.token) if token else [],
         may_enrol=can(actor(), Permission.EDIT),
     )
     response.headers["Cache-Control"] = "no-store"
@@ -53,6 +58,35 @@ def issue(station_id: str) -> ResponseReturnValue:
     """Make a new setup token; an older unused one stops working."""
     hand_over(station_id, setup_tokens.issue_setup_token(db(), actor(), station_id))
     return redirect(url_for("enrolment.show", station_id=station_id), 303)
+
+
+@dataclass(frozen=True)
+class System:
+    """The commands for one kind of machine, to be typed in the folder that ``folder`` names in words."""
+
+    key: str
+    name: str
+    folder: str
+    install: str
+    enrol: str
+    run: str
+
+
+def _systems(portal_url: str, token: str) -> list[System]:
+    """The commands for each kind of machine. Each quotes as its shell wants it."""
+    program = ".venv/bin/stationmaster"
+    enrol = f"{program} station enrol --portal {shlex.quote(portal_url)} --token {token}"
+    unix = ("in the clone", "make install", enrol, f"{program} station run")
+    # The program needs Linux or macOS. Within '…' PowerShell leaves everything as it is, and ' is written twice.
+    inside = "wsl.exe --cd '~' -e"
+    address = portal_url.replace("'", "''")
+    windows = (
+        "in PowerShell, with the clone in WSL as ~/stationmaster",
+        f"{inside} make -C stationmaster install",
+        f"{inside} stationmaster/{program} station enrol --portal '{address}' --token '{token}'",
+        f"{inside} stationmaster/{program} station run",
+    )
+    return [System("linux", "Linux", *unix), System("macos", "macOS", *unix), System("windows", "Windows", *windows)]
 
 
 def _fresh_tokens() -> HandOver[IssuedToken]:

@@ -85,7 +85,7 @@ class ListQuery:
     """Filters by name, the order, and behind which row the page begins.
 
     Blanks around a value and control characters of a scanner are no part of it; what is empty does not filter.
-    ``usual``: how the list is sorted when nobody says, the newest first.
+    ``usual`` and ``usual_order``: how the list is sorted when nobody says; mostly the newest first.
     """
 
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -93,11 +93,12 @@ class ListQuery:
     sort_order: str = "desc"
     cursor: int = 0
     usual: str = "created_at"
+    usual_order: str = "desc"
 
     @classmethod
     def of(
         cls, request: Request, filters: Iterable[Filter], sorts: tuple[str, ...], *, usual: str = "created_at",
-        older: Mapping[str, str] | None = None,
+        usual_order: str = "desc", older: Mapping[str, str] | None = None,
     ) -> ListQuery:  # fmt: skip
         """From the address. What is not one of a filter's ``choices`` does not filter.
 
@@ -110,16 +111,17 @@ class ListQuery:
             if values := tuple(text for text in texts if text and one.may_be(text)):
                 found[one.name] = values
         sort_by = request.args.get("sort_by", usual)
-        sort_order = request.args.get("sort_order", "desc")
+        sort_order = request.args.get("sort_order", usual_order)
         cursor = request.args.get("cursor") or "0"
         if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 15:
             raise BadRequest("The address has no such page: begin again with the first one.", "cursor")
         return cls(
             found,
             sort_by if sort_by in sorts else usual,
-            sort_order if sort_order in ("asc", "desc") else "desc",
+            sort_order if sort_order in ("asc", "desc") else usual_order,
             int(cursor),
             usual,
+            usual_order,
         )
 
     def __getitem__(self, name: str) -> str:
@@ -158,7 +160,7 @@ class ListQuery:
     @property
     def sort_args(self) -> dict[str, Any]:
         """The order, for an address: nothing when it is the usual one."""
-        is_usual = (self.sort_by, self.sort_order) == (self.usual, "desc")
+        is_usual = (self.sort_by, self.sort_order) == (self.usual, self.usual_order)
         return {} if is_usual else {"sort_by": self.sort_by, "sort_order": self.sort_order}
 
     @property

@@ -74,3 +74,8 @@ def trigger(response: Response, event: str, detail: dict[str, Any] | None = None
 def send_to(url: str) -> Response:
     """Answer a fragment request by sending the whole browser elsewhere. 401: the answer itself shows nothing."""
     return Response("", 401, {"HX-Redirect": url})
+
+
+def go_to(url: str) -> Response:
+    """Answer a form that htmx has sent by opening another page: a redirect would be swapped into the form's place."""
+    return Response("", 200, {"HX-Redirect": url})

@@ -28,6 +28,14 @@ CONTENT_SECURITY_POLICY = "; ".join(
     ]
 )
 
+PROTECTION = (
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("X-Frame-Options", "DENY"),
+)
+
 
 def register(app: Flask) -> None:
     """Check every request that changes something, and put the headers on every answer."""
@@ -65,11 +73,9 @@ def refuse_foreign() -> None:
 def add_headers(response: Response) -> Response:
     """Headers of every answer; a view that needs its own policy has set it before."""
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    headers.setdefault("X-Frame-Options", "DENY")
+    for name, value in PROTECTION:
+        if name not in headers:
+            headers.add(name, value)
     if response.mimetype == "text/html":
         # Pages show what a person may see now: neither a shared cache nor the next person's Back button keeps them.
         headers.setdefault("Cache-Control", "private, no-cache")

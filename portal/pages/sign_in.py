@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, redirect, request, session, url_for
+from flask import Blueprint, Flask, Request, Response, redirect, request, session, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 
@@ -49,8 +50,17 @@ class SignedIn:
         return self.token
 
 
+class Sessions(SecureCookieSessionInterface):
+    """Flask's own, and none where the API is asked: it takes no cookie, and looking for one costs every request."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """What the cookie holds. None stands for a session that is empty, and stays so."""
+        return None if request.path.startswith("/api/") else super().open_session(app, request)
+
+
 def register(app: Flask) -> None:
     """Wire Flask-Login, recognise who acts before each request, and add the pages."""
+    app.session_interface = Sessions()
     manager = LoginManager()
     manager.session_protection = None  # a token is revocable by itself; tablets change their address
     manager.user_loader(load_signed_in)
@@ -166,7 +176,7 @@ def sign_in() -> ResponseReturnValue:
 def sign_out() -> Response:
     """End the session here, and its row in the database."""
     if current_user.is_authenticated:
-        sign_ins.sign_out(db(), current_user.token)
+        sign_ins.sign_out(db(), current_user.token, request.remote_addr)
     logout_user()
     session.clear()
     return redirect(url_for("sign_in.show"), 303)  # type: ignore[return-value]

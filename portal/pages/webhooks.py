@@ -25,12 +25,6 @@ def _prepare(state: BlueprintSetupState) -> None:
     state.app.extensions["stationmaster.fresh_webhook_secrets"] = HandOver[str]()
 
 
-@pages.get("/settings")
-def settings() -> ResponseReturnValue:
-    """They begin with the people."""
-    return redirect(url_for("people.index"), 303)
-
-
 @pages.get("/settings/webhooks")
 def index() -> Response:
     """The list."""

@@ -58,8 +58,9 @@ OF_STATIONS = frozenset({Permission.VIEW, Permission.RECORD})
 class Actor:
     """Who acts. ``id``: of the user or the station. ``installation_id``: the machine that a station's key came with.
 
-    ``address``: where the request came from; None for the command line. ``team_ids``: of a member who sees only the
-    stations of their teams, in order; None for who sees every station (`portal.services.station_lookup`).
+    ``key_id``: the API key that was shown; None for a sign-in. ``address``: where the request came from; None for the
+    command line. ``team_ids``: of a member who sees only the stations of their teams, in order; None for who sees every
+    station (`portal.services.station_lookup`).
     """
 
     kind: Literal["user", "station", "system"]
@@ -70,6 +71,7 @@ class Actor:
     installation_id: str | None = None
     address: str | None = None
     team_ids: tuple[str, ...] | None = None
+    key_id: str | None = None
 
     @property
     def is_station(self) -> bool:

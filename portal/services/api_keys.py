@@ -7,10 +7,11 @@ import hmac
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
-from portal.errors import NotFound, StorageFull, Unauthorized
-from portal.models import ApiKey, Station, User
+from portal import driver
+from portal.errors import Conflict, NotFound, StorageFull, Unauthorized
+from portal.models import ApiKey, Installation, Station, User
 from portal.services import audit, names, secrets
 from portal.services.actors import Actor, Permission, Role, require
 from portal.services.station_lookup import get_station
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from portal.database import Db
 
 NOTE_USE_EVERY = timedelta(minutes=1)
-# Asked with every request: a statement that is made once costs a tenth of one made each time through the ORM.
+MOST_STATION_KEYS = 20  # made by people, at one time: a list that somebody can still check
+# Asked with every request.
 _KEYS, _USERS, _STATIONS = (model.__table__.c for model in (ApiKey, User, Station))
 _WHOSE = (
     select(
@@ -59,11 +61,18 @@ def create_user_key(db: Db, actor: Actor, user: User, name: str = "key") -> str:
 
 
 def create_station_key(db: Db, actor: Actor, station_id: str, name: str = "key") -> str:
-    """Make a key that acts for the station, for scripts on the bench. Raises `NotFound`; `Forbidden`; `Invalid`."""
+    """Make a key that acts for the station, for scripts on the bench. Returns it; it cannot be read again.
+
+    Raises `NotFound`; `Forbidden`; `Invalid` with the path ``name``; `Conflict` when there are too many.
+    """
     require(actor, Permission.EDIT)
     name = names.clean(name, "key's name", 100, "name")
     with db.write():
+        db.serialise("stations")
         station = get_station(db, actor, station_id)
+        present = select(func.count()).where(ApiKey.station_id == station.id, ApiKey.revoked_at.is_(None))
+        if (db.session.scalar(present.where(ApiKey.installation_id.is_(None))) or 0) >= MOST_STATION_KEYS:
+            raise Conflict(f"This station has {MOST_STATION_KEYS} API keys: first delete one that nobody uses.")
         key = insert_key(db, "sms", name, station_id=station.id)
         audit.record(db, actor, "station:key_created", station, key=name, prefix=key[: secrets.PREFIX_LENGTH])
     return key
@@ -85,20 +94,34 @@ def authenticate_key(db: Db, key: str, address: str | None = None, now: datetime
     """
     now = now or datetime.now(UTC)
     given = secrets.digest(key)
-    found = db.connection.execute(_WHOSE, {"hash": given}).first()
+    found = driver.first(db, _WHOSE, hash=given)
     if found is None or not hmac.compare_digest(found.key_hash, given):
         raise Unauthorized(REFUSAL)
     if found.station_id is not None and found.archived_at is None:
-        actor = Actor("station", found.station_id, found.station_name, installation_id=found.installation_id)
+        machine = found.installation_id
+        actor = Actor("station", found.station_id, found.station_name, installation_id=machine, key_id=found.id)
     elif found.user_id is not None and found.removed_at is None:
-        role = Role(found.role)
+        name, role = found.user_name or found.email, Role(found.role)
         teams = scope_of(db, found.user_id, role)
-        actor = Actor("user", found.user_id, found.user_name or found.email, role, found.email, team_ids=teams)
+        actor = Actor("user", found.user_id, name, role, found.email, key_id=found.id, team_ids=teams)
     else:
         raise Unauthorized(REFUSAL)
     if found.last_used_at is None or now - found.last_used_at > NOTE_USE_EVERY:
         _note_use(db, found.id, address, now)
     return actor
+
+
+def is_valid(db: Db, key_id: str | None) -> bool:
+    """Whether a key that was accepted before would still be: it was not revoked, nor was its station removed."""
+    wanted = select(ApiKey.id).outerjoin(Station, Station.id == ApiKey.station_id).where(ApiKey.id == key_id)
+    return db.session.scalar(wanted.where(ApiKey.revoked_at.is_(None), Station.archived_at.is_(None))) is not None
+
+
+def why_revoked(db: Db, key: str) -> str | None:
+    """What became of the machine that this key came with, for who holds the key: "it was …". None: not known."""
+    machine = select(Installation.revoked_reason).join(ApiKey, ApiKey.installation_id == Installation.id)
+    reason = db.session.scalar(machine.where(ApiKey.key_hash == secrets.digest(key), ApiKey.revoked_at.is_not(None)))
+    return f"it was {reason}" if reason else None
 
 
 def _note_use(db: Db, key_id: str, address: str | None, now: datetime) -> None:

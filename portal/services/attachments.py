@@ -68,7 +68,7 @@ def create_attachment(db: Db, actor: Actor, run_id: str, name: str, phase: str |
         made.run_id, made.phase_id = run.id, _phase_id(db, run, phase)
         edits.touch(run)
         db.session.add(made)
-        audit.record(db, actor, "attachment:created", made, run_id=run.id, name=file_name)
+        _note(db, actor, made, run_id=run.id)
     return made
 
 
@@ -83,8 +83,15 @@ def announce_upload(db: Db, actor: Actor, name: str) -> Attachment:
     with db.write():
         made = _announced(actor, file_name)
         db.session.add(made)
-        audit.record(db, actor, "attachment:created", made, name=file_name)
+        _note(db, actor, made)
     return made
+
+
+def _note(db: Db, actor: Actor, made: Attachment, **details: str) -> None:
+    """Like the records of a station's runs, the files that its program sends with them say themselves who sent them."""
+    if not actor.is_station:
+        about = (made.__tablename__, made.id, made.name)
+        audit.record_about(db, actor, "attachment:created", about, details={"name": made.name, **details})
 
 
 def link_uploads(db: Db, actor: Actor, upload_ids: Sequence[str], owner: Run | Unit | Revision | Station) -> None:

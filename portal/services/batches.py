@@ -77,7 +77,7 @@ def create_batch(db: Db, actor: Actor, number: str, now: datetime | None = None)
         if not _insert(db, actor, number, now):
             raise Conflict(f"There already exists a batch with the number {number}.", "number")
         made = get_batch(db, actor, number)
-        audit.record(db, actor, "batch:created", made)
+        audit.record(db, actor, "batch:created", made, audit.made(number=made.number))
     return made
 
 
@@ -103,7 +103,7 @@ def rename_batch(db: Db, actor: Actor, number: str, new_number: str, if_match: s
             raise Conflict(f"There already exists a batch with the number {other.number}.", "new_number")
         before, batch.number, batch.number_key = batch.number, new_number, same(new_number)
         edits.touch(batch)
-        audit.record(db, actor, "batch:renamed", batch, before=before, after=new_number)
+        audit.record(db, actor, "batch:renamed", batch, {"number": (before, new_number)})
     return batch
 
 
@@ -113,7 +113,7 @@ def delete_batch(db: Db, actor: Actor, number: str) -> str:
     with db.write():
         batch = get_batch(db, actor, number)
         BATCHES.remember(db, _rows(), [batch.id])
-        audit.record(db, actor, "batch:deleted", batch, number=batch.number)
+        audit.record(db, actor, "batch:deleted", batch, audit.removed(number=batch.number))
         for table in (Unit, Run):  # said here and not left to the foreign key, which reads the whole table on SQLite
             db.session.execute(update(table).where(table.batch_id == batch.id).values(batch_id=None))
         db.session.execute(delete(Batch).where(Batch.id == batch.id))

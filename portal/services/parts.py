@@ -107,7 +107,7 @@ def create_part(db: Db, actor: Actor, part: NewPart, now: datetime | None = None
         else:
             # The only revision is the default one: units whose revision nobody names are filed under it.
             insert_revision(db, actor, made.id, part.revision_number, now, is_default=True)
-        audit.record(db, actor, "part:created", made, number=made.number)
+        audit.record(db, actor, "part:created", made, audit.made(**_fields(made)))
     return made
 
 
@@ -164,13 +164,14 @@ def update_part(db: Db, actor: Actor, number: str, changes: PartChanges, if_matc
     with db.write():
         part = find_part(db, number, to_change=True)
         edits.check(part, if_match)
+        before = _fields(part)
         if changes.new_number is not None:
             _rename(db, part, changes.new_number)
         part.name = part.name if changes.name is None else changes.name
         if changes.metadata is not None:
             part.part_metadata = merged(part.part_metadata, changes.metadata)
         edits.touch(part)
-        audit.record(db, actor, "part:changed", part, number=part.number)
+        audit.record(db, actor, "part:changed", part, audit.differences(before, _fields(part)))
     return part
 
 
@@ -187,13 +188,17 @@ def delete_part(db: Db, actor: Actor, number: str) -> tuple[str, list[str]]:
             raise Conflict(f"{what} has runs: remove those first. Nothing was removed.")
         revisions = list(db.session.scalars(select(Revision).where(Revision.part_id == part.id)))
         PARTS.remember(db, _rows(), [part.id])
-        audit.record(db, actor, "part:deleted", part, number=part.number)
+        audit.record(db, actor, "part:deleted", part, audit.removed(**_fields(part)))
         remove_revisions(db, actor, revisions, what)
         try:
             db.session.execute(delete(Part).where(Part.id == part.id))
         except IntegrityError as error:  # a run was filed under it in this very moment
             raise Conflict(f"{what} is being used just now. Nothing was removed.") from error
     return part.id, [revision.id for revision in revisions]
+
+
+def _fields(part: Part) -> dict[str, Any]:
+    return {"number": part.number, "name": part.name, "metadata": part.part_metadata or {}}
 
 
 def _rows() -> Select[Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from portal.models import Procedure, Run, Station, StationProcedure, Unit, User
 from portal.services import edits, names
@@ -21,17 +21,27 @@ if TYPE_CHECKING:
 
     from portal.database import Db
 
-PROCEDURES = Listing("procedures", Procedure.id, Procedure.ordinal, {"created_at": Procedure.created_at})
+PROCEDURES = Listing(
+    "procedures",
+    Procedure.id,
+    Procedure.ordinal,
+    {"created_at": Procedure.created_at, "name": Procedure.name_key},
+)
 RECENT_RUNS = 10
 
 
 @dataclass(frozen=True)
 class ProcedureQuery:
-    """Which procedures: all that is given must fit. ``search``: a piece of the name."""
+    """Which procedures, the archived ones or the others: all that is given must fit.
+
+    search: a piece of the name; with ``in_identifier`` also of the identifier, which the API does not search.
+    """
 
     search: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    is_archived: bool = False
+    in_identifier: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,9 +117,12 @@ def _row_of(procedure: Procedure, user: User | None) -> ProcedureRow:
 
 
 def _narrow(wanted: Select[Any], query: ProcedureQuery) -> Select[Any]:
+    wanted = wanted.where(Procedure.archived_at.is_not(None) if query.is_archived else Procedure.archived_at.is_(None))
     text = names.same(query.search or "")
     if text:
-        wanted = wanted.where(Procedure.name_key.contains(text, autoescape=True))
+        in_name = Procedure.name_key.contains(text, autoescape=True)
+        in_identifier = Procedure.identifier_key.contains(text, autoescape=True)
+        wanted = wanted.where(or_(in_name, in_identifier) if query.in_identifier else in_name)
     if query.created_after is not None:
         wanted = wanted.where(Procedure.created_at >= query.created_after)
     if query.created_before is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, select
 
 from portal.errors import NotFound
-from portal.models import Phase, Procedure, ProcedureVersion, Run, StationProcedure
+from portal.models import EndedLink, Phase, Procedure, ProcedureVersion, Run, StationProcedure
 from portal.services import audit
 from portal.services.actors import Actor, Permission, require
 from portal.services.procedure_lists import PROCEDURES, select_procedures
@@ -36,7 +36,7 @@ def delete_procedure(db: Db, actor: Actor, procedure_id: str) -> str:
         while run_ids := db.session.scalars(select(Run.id).where(of_it).limit(PIECE)).all():
             remove_runs(db, run_ids)
         PROCEDURES.remember(db, select_procedures(), [procedure.id])
-        for table in (ProcedureVersion, StationProcedure, Phase):
+        for table in (ProcedureVersion, StationProcedure, EndedLink, Phase):
             db.session.execute(delete(table).where(table.procedure_id == procedure.id))
         db.session.execute(delete(Procedure).where(Procedure.id == procedure.id))
     return procedure.id

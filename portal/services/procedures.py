@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Delete, delete, select
 
 from portal.announcements import ProceduresLinked
 from portal.errors import Conflict, Invalid, NotFound
-from portal.models import Procedure, StationProcedure
+from portal.models import EndedLink, Procedure, StationProcedure
 from portal.services import audit, edits, names
 from portal.services.actors import Actor, Permission, require
 from portal.services.station_lookup import get_station
@@ -43,6 +43,7 @@ class ProcedureChanges:
 
     name: str | None = None
     deployment: Mapping[str, Any] = field(default_factory=dict)
+    identifier: str | None = None
 
 
 def create_procedure(db: Db, actor: Actor, name: str, identifier: str | None = None) -> Procedure:
@@ -52,18 +53,11 @@ def create_procedure(db: Db, actor: Actor, name: str, identifier: str | None = N
     """
     require(actor, Permission.EDIT)
     name = names.clean(name, "procedure's name", LONGEST_NAME, "name")
-    given = (identifier or "").strip()
-    if given and not _IDENTIFIER.fullmatch(given):
-        raise Invalid(
-            f"The identifier must be 1 to {LONGEST_IDENTIFIER} letters (a-z), digits, “-” or “_”: "
-            "it is the name of a folder on the bench.",
-            "identifier",
-        )
+    given = _clean_identifier(identifier) if (identifier or "").strip() else None
     with db.write():
         db.serialise("procedures")
         chosen = given or _free_identifier(db, names.slug(name))
-        if _is_taken(db, chosen):
-            raise Conflict(f"The identifier “{chosen}” is taken by another procedure.", "identifier")
+        _refuse_taken(db, chosen)
         made = Procedure(
             name=name,
             name_key=names.same(name),
@@ -80,9 +74,10 @@ def create_procedure(db: Db, actor: Actor, name: str, identifier: str | None = N
 def update_procedure(
     db: Db, actor: Actor, procedure_id: str, changes: ProcedureChanges, if_match: str | None = None
 ) -> Procedure:
-    """Rename it, or say how it is deployed; its identifier stays. Nothing happens where nothing is other than it was.
+    """Rename it, or say how it is deployed. Nothing happens where nothing is other than it was.
 
-    Raises `NotFound`; `Invalid`; `Forbidden`; `PreconditionFailed`.
+    With another identifier its stations look for another folder. Raises `NotFound`; `Invalid`; `Forbidden`;
+    `Conflict` when the identifier is taken; `PreconditionFailed`.
     """
     require(actor, Permission.EDIT)
     with db.write():
@@ -92,16 +87,21 @@ def update_procedure(
         wanted = dict(changes.deployment)
         if changes.name is not None:
             wanted["name"] = names.clean(changes.name, "procedure's name", LONGEST_NAME, "name")
+        if changes.identifier is not None:
+            wanted["identifier"] = _clean_identifier(changes.identifier)
+            _refuse_taken(db, wanted["identifier"], but=procedure.id)
         other = {name: value for name, value in wanted.items() if getattr(procedure, name) != value}
         if not other:
             return procedure
-        before = {name: getattr(procedure, name) for name in other}
+        edited = {name: (getattr(procedure, name), value) for name, value in other.items()}
         for name, value in other.items():
             setattr(procedure, name, value)
         procedure.name_key = names.same(procedure.name)
+        procedure.identifier_key = procedure.identifier.lower()
         edits.touch(procedure)
-        audit.record(db, actor, "procedure:changed", procedure, before=before, after=other)
-        if "name" in other:
+        fields = ", ".join(name.replace("_", " ") for name in other)
+        audit.record(db, actor, "procedure:changed", procedure, changes=edited, fields=fields)
+        if {"name", "identifier"} & other.keys():
             announce_linked(db, procedure.id)
     return procedure
 
@@ -114,9 +114,9 @@ def announce_linked(db: Db, procedure_id: str) -> None:
 
 
 def list_procedures(db: Db, actor: Actor) -> list[Procedure]:
-    """All of them, by name."""
+    """All that are not archived, by name."""
     require(actor, Permission.VIEW)
-    found = db.session.scalars(select(Procedure)).all()
+    found = db.session.scalars(select(Procedure).where(Procedure.archived_at.is_(None))).all()
     return sorted(found, key=lambda procedure: (names.same(procedure.name), procedure.id))
 
 
@@ -126,7 +126,7 @@ def find_procedure(db: Db, identifier: str) -> Procedure | None:
 
 
 def get_procedure(db: Db, actor: Actor, procedure_id: str) -> Procedure:
-    """One of them. Raises `NotFound`."""
+    """One of them, archived or not: its runs name it for ever. Raises `NotFound`."""
     require(actor, Permission.VIEW)
     found = db.session.get(Procedure, procedure_id) if names.is_id(procedure_id) else None
     if found is None:
@@ -144,42 +144,79 @@ def linked_procedures(db: Db, station_id: str) -> list[Procedure]:
     return sorted(db.session.scalars(wanted), key=lambda procedure: (names.same(procedure.name), procedure.id))
 
 
-def link_procedure(db: Db, actor: Actor, station_id: str, procedure_id: str) -> None:
-    """Let the station run the procedure. Nothing happens when it may already. Raises `NotFound`; `Forbidden`."""
+def link_procedure(db: Db, actor: Actor, station_id: str, procedure_id: str) -> bool:
+    """Let the station run the procedure. False, and nothing happens, when it may already.
+
+    Raises `NotFound`; `Forbidden`; `Conflict` for an archived procedure.
+    """
     require(actor, Permission.EDIT)
     with db.write():
         station = get_station(db, actor, station_id)
         procedure = get_procedure(db, actor, procedure_id)
+        # Waits for whoever is archiving it: no link may be left behind that nothing shows.
+        archived = select(Procedure.archived_at).where(Procedure.id == procedure.id).with_for_update()
+        if db.session.scalar(archived) is not None:
+            raise Conflict(f"The procedure “{procedure.name}” is archived: restore it, then link it.", "procedure_id")
         now = datetime.now(UTC)
-        if insert_or_ignore(db, StationProcedure, station_id=station.id, procedure_id=procedure.id, linked_at=now):
+        is_new = insert_or_ignore(db, StationProcedure, station_id=station.id, procedure_id=procedure.id, linked_at=now)
+        if is_new:
+            db.session.execute(_pair(EndedLink, station.id, procedure.id))
             edits.touch(station)
             audit.record(db, actor, "procedure:linked", station, procedure=procedure.name, procedure_id=procedure.id)
             db.announce(ProceduresLinked(station.id))
+    return is_new
 
 
 def unlink_procedure(db: Db, actor: Actor, station_id: str, procedure_id: str) -> None:
-    """Let the station no longer run the procedure; its records stay. Nothing happens when it may not anyway."""
+    """Let the station no longer run the procedure. Nothing happens when it may not anyway.
+
+    Its records stay, a run in flight goes on, and records that the station still holds are taken.
+    """
     require(actor, Permission.EDIT)
     with db.write():
         station = get_station(db, actor, station_id)
         procedure = get_procedure(db, actor, procedure_id)
-        link = delete(StationProcedure).where(
-            StationProcedure.station_id == station.id, StationProcedure.procedure_id == procedure.id
-        )
-        if changed(db.session.execute(link)):
+        if end_link(db, station.id, procedure.id, datetime.now(UTC)):
             edits.touch(station)
             audit.record(db, actor, "procedure:unlinked", station, procedure=procedure.name, procedure_id=procedure.id)
             db.announce(ProceduresLinked(station.id))
 
 
+def end_link(db: Db, station_id: str, procedure_id: str, at: datetime) -> bool:
+    """Whether there was a link, which is none any more. Inside a write transaction."""
+    if not changed(db.session.execute(_pair(StationProcedure, station_id, procedure_id))):
+        return False
+    db.session.execute(_pair(EndedLink, station_id, procedure_id))
+    insert_or_ignore(db, EndedLink, station_id=station_id, procedure_id=procedure_id, ended_at=at)
+    return True
+
+
+def _pair(table: type[StationProcedure | EndedLink], station_id: str, procedure_id: str) -> Delete:
+    return delete(table).where(table.station_id == station_id, table.procedure_id == procedure_id)
+
+
+def _clean_identifier(identifier: str | None) -> str:
+    given = (identifier or "").strip()
+    if not _IDENTIFIER.fullmatch(given):
+        raise Invalid(
+            f"The identifier must be 1 to {LONGEST_IDENTIFIER} letters (a-z), digits, “-” or “_”: "
+            "it is the name of a folder on the bench.",
+            "identifier",
+        )
+    return given
+
+
+def _refuse_taken(db: Db, identifier: str, but: str | None = None) -> None:
+    other = find_procedure(db, identifier)
+    if other is not None and other.id != but:
+        which = "an archived" if other.archived_at is not None else "another"
+        raise Conflict(f"The identifier “{identifier}” is taken by {which} procedure, “{other.name}”.", "identifier")
+
+
 def _free_identifier(db: Db, wanted: str) -> str:
     candidate, number = wanted, 1
-    while _is_taken(db, candidate):
+    while find_procedure(db, candidate) is not None:
         number += 1
         ending = f"_{number}"
         candidate = wanted[: LONGEST_IDENTIFIER - len(ending)] + ending
     return candidate
-
-
-def _is_taken(db: Db, identifier: str) -> bool:
-    return find_procedure(db, identifier) is not None

@@ -64,7 +64,7 @@ def create_revision(
             raise Conflict(f"There already exists a revision {number} of the part {part.number}.", "number")
         made = _get(db, part, number)
         edits.touch(part)
-        audit.record(db, actor, "revision:created", made, part_number=part.number, number=made.number)
+        _record(db, actor, "created", part, made, {}, _fields(made))
     return made
 
 
@@ -103,15 +103,17 @@ def update_revision(
         part = find_part(db, part_number)
         revision = _get(db, part, number, to_change=True)
         edits.check(revision, if_match)
+        before = _fields(revision)
         if changes.number is not None:
             _rename(db, part, revision, changes.number)
         if changes.metadata is not None:
             revision.revision_metadata = merged(revision.revision_metadata, changes.metadata)
         if changes.image_id is not None:
             _set_image(db, actor, revision, changes.image_id)
+        after = _fields(revision) | ({} if changes.image_id is None else {"image": changes.image_id or None})
         edits.touch(revision)
         edits.touch(part)
-        audit.record(db, actor, "revision:changed", revision, part_number=part.number, number=revision.number)
+        _record(db, actor, "changed", part, revision, before, after)
     return revision
 
 
@@ -121,7 +123,7 @@ def delete_revision(db: Db, actor: Actor, part_number: str, number: str) -> str:
     with db.write():
         part = find_part(db, part_number)
         revision = _get(db, part, number)
-        audit.record(db, actor, "revision:deleted", revision, part_number=part.number, number=revision.number)
+        _record(db, actor, "deleted", part, revision, _fields(revision), {})
         edits.touch(part)
         remove_revisions(db, actor, [revision], f"The revision {revision.number} of the part {part.number}")
     return revision.id
@@ -182,6 +184,19 @@ def insert_revision(
         db, Revision, id=new_id(), part_id=part_id, number=number, number_key=same(number), is_default=is_default,
         revision_metadata=metadata or {}, created_at=now, created_by_user_id=actor.user_id,
         created_by_station_id=actor.station_id,
+    )  # fmt: skip
+
+
+def _fields(revision: Revision) -> dict[str, Any]:
+    return {"number": revision.number, "metadata": revision.revision_metadata or {}}
+
+
+def _record(
+    db: Db, actor: Actor, verb: str, part: Part, revision: Revision, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    changes = audit.differences(before, after)
+    audit.record(
+        db, actor, f"revision:{verb}", revision, changes, part_number=part.number, number=revision.number
     )  # fmt: skip
 
 

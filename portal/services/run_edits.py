@@ -30,7 +30,8 @@ def attach_to_run(db: Db, actor: Actor, run_id: str, upload_ids: Sequence[str], 
         if upload_ids:
             link_uploads(db, actor, upload_ids, run)
             edits.touch(run)
-            audit.record(db, actor, "run:files_linked", run, attachments=list(upload_ids))
+            if not actor.is_station:  # as with records: see `attachments`
+                audit.record(db, actor, "run:files_linked", run, {"files": (None, list(upload_ids))})
     return run.id
 
 
@@ -45,10 +46,12 @@ def update_run_metadata(db: Db, actor: Actor, run_id: str, changes: dict[str, An
         run = _own_run(db, actor, run_id)
         edits.check(run, if_match)
         if changes:
+            before = run.run_metadata
             run.run_metadata = merged(run.run_metadata, changes)
             run.is_simulated = run.run_metadata.get("simulated") is True
             edits.touch(run)
-            audit.record(db, actor, "run:metadata_changed", run, keys=sorted(changes))
+            differences = audit.differences({"metadata": before}, {"metadata": run.run_metadata})
+            audit.record(db, actor, "run:metadata_changed", run, differences)
     return run.id
 
 

@@ -4,8 +4,9 @@ What people name (a part number, a version, an operator) is resolved to ids firs
 one column of ``runs``, and an index that ends in the list's order serves it. Each resolving is one statement, whatever
 it finds. A name that means more than a handful of things (revision "A" of every part) is asked of each row instead.
 
-What no index serves in the default order, newest start first: the span of ``created``, durations, metadata, a piece of
-a serial number that many units have, classes of samples with many units, and the name of an operator who is a member.
+What no index serves in the default order, newest start first: metadata, a piece of a serial number that many units
+have, classes of samples with many units, and the name of an operator who is a member. A span of durations, or of when
+runs were stored, has an index in another order: it serves where few runs are in the span (`_rare`).
 Source: contract/v2-api.md §1.10, §3.9.
 """
 
@@ -81,6 +82,14 @@ def narrowing(db: Db, query: RunFilter) -> list[Condition_]:
     found = _plain(query) + _spans(query)
     if query.ended_after is not None:
         found += _started_near(db, query.ended_after)
+    if query.created_before is not None:
+        found += _started_before(db, query.created_before)
+    found += _rare(
+        db, _bounds((query.created_after, Run.created_at, True), (query.created_before, Run.created_at, False))
+    )
+    found += _rare(
+        db, _bounds((query.duration_min_ms, Run.duration_ms, True), (query.duration_max_ms, Run.duration_ms, False))
+    )
     found += _named(db, query)
     if query.operated_by_names:
         found.append(_operated_by(db, query.operated_by_names))
@@ -141,18 +150,17 @@ def _plain(query: RunFilter) -> list[Condition_]:
 
 
 def _spans(query: RunFilter) -> list[Condition_]:
-    bounds = (
+    return _bounds(
         (query.started_after, Run.started_at, True),
         (query.started_before, Run.started_at, False),
         (query.ended_after, Run.ended_at, True),
         (query.ended_before, Run.ended_at, False),
         # It follows from the one above, and lets the index on starts begin there.
         (query.ended_before, Run.started_at, False),
-        (query.created_after, Run.created_at, True),
-        (query.created_before, Run.created_at, False),
-        (query.duration_min_ms, Run.duration_ms, True),
-        (query.duration_max_ms, Run.duration_ms, False),
     )
+
+
+def _bounds(*bounds: tuple[Any, Any, bool]) -> list[Condition_]:
     return [column >= bound if is_least else column <= bound for bound, column, is_least in bounds if bound is not None]
 
 
@@ -163,6 +171,24 @@ def _started_near(db: Db, ended_after: datetime) -> list[Condition_]:
         return [Run.started_at >= ended_after - timedelta(milliseconds=longest_ms + 1)]
     except OverflowError:
         return []
+
+
+def _started_before(db: Db, created_before: datetime) -> list[Condition_]:
+    """What follows for the start: a run is stored after it began, unless its bench's clock was ahead: that is asked."""
+    is_ahead = (Run.started_at > Run.created_at, Run.started_at > created_before, Run.created_at <= created_before)
+    found = db.session.scalar(select(Run.id).where(*is_ahead).limit(1))
+    return [Run.started_at <= created_before] if found is None else []
+
+
+def _rare(db: Db, span: list[Condition_]) -> list[Condition_]:
+    """A span with an index of its own: the runs themselves where few are in it.
+
+    Where many are, a page of them is soon found in the order of the list.
+    """
+    if not span:
+        return []
+    found = db.session.scalars(select(Run.id).where(*span).limit(MOST_IDS + 1)).all()
+    return [one_of(Run.id, found)] if len(found) <= MOST_IDS else span
 
 
 def _named(db: Db, query: RunFilter) -> list[Condition_]:

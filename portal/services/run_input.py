@@ -10,7 +10,7 @@ import math
 import re
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -127,6 +127,10 @@ def _list(value: Any) -> Any:
     return [] if value is None else value
 
 
+T = TypeVar("T")
+# A list that may be left out, or be null. Not with [] as the default: pydantic would copy that for each measurement.
+Several = Annotated[list[T], BeforeValidator(_list)]
+NONE: Any = Field(default_factory=list, json_schema_extra={"default": []})
 Instant = Annotated[datetime, AfterValidator(_instant)]
 Value = Annotated[Any, AfterValidator(json_value)]
 Units = Annotated[Annotated[str, at_most("units", LONGEST_UNITS)] | None, BeforeValidator(_joined)]
@@ -160,9 +164,6 @@ class ValidatorIn(In):
     is_decisive: bool | None = None
 
 
-Validators = Annotated[list[ValidatorIn], BeforeValidator(_list)]
-
-
 class AggregationIn(In):
     """A figure over the points of a measurement or of an axis."""
 
@@ -170,10 +171,7 @@ class AggregationIn(In):
     outcome: Verdict | None = None
     value: Value = None
     unit: Annotated[str, at_most("unit", LONGEST_UNITS)] | None = None
-    validators: Validators = []
-
-
-Aggregations = Annotated[list[AggregationIn], BeforeValidator(_list)]
+    validators: Several[ValidatorIn] = NONE
 
 
 class SeriesIn(In):
@@ -183,8 +181,8 @@ class SeriesIn(In):
     units: Units = None
     name: Label | None = None
     description: Docstring | None = None
-    validators: Validators = []
-    aggregations: Aggregations = []
+    validators: Several[ValidatorIn] = NONE
+    aggregations: Several[AggregationIn] = NONE
 
 
 class MeasurementIn(In):
@@ -193,13 +191,13 @@ class MeasurementIn(In):
     name: Annotated[str, at_most("measurement's name", LONGEST_NAME)]
     outcome: Verdict
     x_axis: SeriesIn | None = None
-    y_axis: Annotated[list[SeriesIn], BeforeValidator(_list)] = []
+    y_axis: Several[SeriesIn] = NONE
     measured_value: Value = None
     units: Units = None
     lower_limit: Limit = None
     upper_limit: Limit = None
-    validators: Validators = []
-    aggregations: Aggregations = []
+    validators: Several[ValidatorIn] = NONE
+    aggregations: Several[AggregationIn] = NONE
     docstring: Docstring | None = None
 
 
@@ -211,7 +209,7 @@ class PhaseIn(In):
     started_at: Instant
     ended_at: Instant
     docstring: Docstring | None = None
-    measurements: Annotated[list[MeasurementIn], BeforeValidator(_list)] = []
+    measurements: Several[MeasurementIn] = NONE
     retry_count: Annotated[Finite32, BeforeValidator(lambda value: value or 0)] = 0
     sequence_path: str | None = None
 
@@ -284,15 +282,15 @@ class RunIn(In):
     part_number: Annotated[str, named("part number", 60)] | None = None
     revision_number: Annotated[str, named("revision number", 60)] | None = None
     batch_number: Annotated[str, AfterValidator(checked_batch_number)] | None = None
-    sub_units: Annotated[list[Annotated[str, named("sub-unit's serial number", 60)]], BeforeValidator(_list)] = []
+    sub_units: Several[Annotated[str, named("sub-unit's serial number", 60)]] = NONE
     docstring: Docstring | None = None
-    phases: Annotated[list[PhaseIn], BeforeValidator(_list)] = []
-    sequences: Annotated[list[SequenceIn], BeforeValidator(_list)] = []
-    logs: Annotated[list[LogIn], BeforeValidator(_list)] = []
+    phases: Several[PhaseIn] = NONE
+    sequences: Several[SequenceIn] = NONE
+    logs: Several[LogIn] = NONE
     metadata: Metadata = {}
     unit_metadata: Metadata = {}
-    config: Annotated[list[ConfigIn], BeforeValidator(_list)] = []
-    secrets: Annotated[list[SecretIn], BeforeValidator(_list)] = []
+    config: Several[ConfigIn] = NONE
+    secrets: Several[SecretIn] = NONE
 
     @model_validator(mode="after")
     def _not_too_many(self) -> RunIn:

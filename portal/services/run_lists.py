@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sqlalchemy import Select, and_, or_, select, union_all
+from sqlalchemy import Select, func, select, tuple_, union_all
 from sqlalchemy.orm import aliased
 
 from portal.models import Batch, Part, Procedure, ProcedureVersion, Revision, Run, Station, Unit, User
@@ -35,10 +35,11 @@ RUNS = Listing(
         "started_at": Run.started_at,
         "created_at": Run.created_at,
         "duration": Run.duration_ms,
-        "outcome": Run.outcome,
-        "serial_number": Unit.serial_key,
-        "part_number": Part.number_key,
-        "revision_number": Revision.number_key,
+        # Of one outcome, unit or part there may be any number: within it, the index by which it is filtered leads on.
+        "outcome": (Run.outcome, Run.started_at),
+        "serial_number": (Unit.serial_key, Run.started_at),
+        "part_number": (Part.number_key, Run.started_at),
+        "revision_number": (Revision.number_key, Revision.id, Run.started_at),
     },
 )
 
@@ -119,14 +120,9 @@ def list_runs(db: Db, actor: Actor, query: RunQuery) -> Page[RunRow]:
     """A page of runs, newest first. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
     limit = max(1, min(query.limit, LARGEST_PAGE))
-    wanted = select_rows().where(*_narrowing(db, query), *visible_runs(actor))
+    behind = [tuple_(Run.started_at, Run.id) < read_cursor(query.cursor)] if query.cursor is not None else []
+    wanted = select_rows().where(*behind, *_narrowing(db, query), *visible_runs(actor))
     wanted = wanted.order_by(Run.started_at.desc(), Run.id.desc()).limit(limit + 1)
-    if query.cursor is not None:
-        started_at, run_id = read_cursor(query.cursor)
-        wanted = wanted.where(
-            or_(Run.started_at < started_at, and_(Run.started_at == started_at, Run.id < run_id)),
-            Run.started_at <= started_at,  # lets the index begin here
-        )
     rows = [row_of(found) for found in db.session.execute(wanted)]
     has_more = len(rows) > limit
     rows = rows[:limit]
@@ -136,9 +132,10 @@ def list_runs(db: Db, actor: Actor, query: RunQuery) -> Page[RunRow]:
 def page_runs(db: Db, actor: Actor, query: RunFilter, place: Place) -> CountedPage[RunRow]:
     """A page of runs for the published interface. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
-    conditions = narrowing(db, query) + visible_runs(actor)
-    wanted = select_rows(first=FIRST.get(place.sort_by)).where(*_merged(db, conditions, place))
-    rows, cursor = RUNS.page(db, wanted, place)
+    conditions = _merged(db, narrowing(db, query) + visible_runs(actor), place)
+    # With a filter, what it leaves is found and then sorted.
+    wanted = select_rows(first=FIRST.get(place.sort_by) if not conditions else None)
+    rows, cursor = RUNS.page(db, wanted, place, conditions)
     return CountedPage([row_of(row) for row in rows], cursor)
 
 
@@ -157,18 +154,13 @@ def _merged(db: Db, conditions: list[Condition_], place: Place) -> list[Conditio
         row = db.session.execute(select(Run.started_at, Run.id).where(Run.ordinal == place.cursor)).first()
         if row is None:  # deleted meanwhile: `Listing` knows where it stood
             return conditions
-        behind = _behind(place, *row)
+        keys = tuple_(Run.started_at, Run.id)
+        behind = [keys < tuple(row) if place.is_descending else keys > tuple(row)]
     order = [one.desc() if place.is_descending else one.asc() for one in (Run.started_at, Run.id)]
     others = [one for one in conditions if one is not condition]
-    each = select(Run.id).where(*others, *behind).order_by(*order).limit(place.limit + 1)
+    each = select(Run.id).where(*behind, *others).order_by(*order).limit(place.limit + 1)
     firsts = [select(each.where(condition.left == value).subquery().c.id) for value in values]
     return [Run.id.in_(union_all(*firsts))]
-
-
-def _behind(place: Place, started_at: datetime, run_id: str) -> list[Any]:
-    if place.is_descending:
-        return [Run.started_at <= started_at, or_(Run.started_at < started_at, Run.id < run_id)]
-    return [Run.started_at >= started_at, or_(Run.started_at > started_at, Run.id > run_id)]
 
 
 def last_result(db: Db, serial_number: str) -> RunRow | None:
@@ -187,7 +179,8 @@ def select_rows(*, first: Any = None) -> Select[*tuple[Any, ...]]:
     """
     found = select(Run, Unit, Revision, Part, Procedure, Station, Batch, ProcedureVersion, Operator, Uploader)
     if first is not None:
-        found = found.select_from(first).join(Run, _ON[first])
+        # Joined from outside as well, or SQLite would begin with the runs; and then without those that have none.
+        found = found.select_from(first).outerjoin(Run, _ON[first]).where(func.coalesce(Run.id, "") != "")
     else:
         found = found.select_from(Run)
     for model, is_its in _ON.items():

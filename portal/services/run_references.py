@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, case, or_, select, update
 
+from portal import driver
 from portal.errors import BadRequest
 from portal.models import Part, ProcedureVersion, Revision, Unit
 from portal.models.base import new_id
@@ -32,7 +33,14 @@ if TYPE_CHECKING:
 
 _PARTS, _REVISIONS, _UNITS, _VERSIONS = (model.__table__.c for model in (Part, Revision, Unit, ProcedureVersion))
 _UNIT = (
-    select(_UNITS.id, _UNITS.revision_id, _UNITS.batch_id, _REVISIONS.part_id, _REVISIONS.number_key, _PARTS.number_key)
+    select(
+        _UNITS.id,
+        _UNITS.revision_id,
+        _UNITS.batch_id,
+        _REVISIONS.part_id,
+        _REVISIONS.number_key.label("revision_key"),
+        _PARTS.number_key.label("part_key"),
+    )
     .join_from(Unit.__table__, Revision.__table__, _REVISIONS.id == _UNITS.revision_id)
     .join(Part.__table__, _PARTS.id == _REVISIONS.part_id)
     .where(_UNITS.serial_key == bindparam("serial"))
@@ -45,12 +53,13 @@ _REVISION = (
         or_(_REVISIONS.number_key == bindparam("revision"), bindparam("by_default") & _REVISIONS.is_default),
     )
 )
+_AT = bindparam("at", type_=_UNITS.last_run_at.type)
 _COUNT_RUN = (
     update(Unit)
     .where(_UNITS.id == bindparam("unit"))
     .values(
         run_count=_UNITS.run_count + 1,
-        last_run_at=case((_UNITS.last_run_at > bindparam("at"), _UNITS.last_run_at), else_=bindparam("at")),
+        last_run_at=case((_UNITS.last_run_at > _AT, _UNITS.last_run_at), else_=_AT),
     )
 )
 _VERSION = select(_VERSIONS.id).where(
@@ -75,7 +84,7 @@ def take_unit(db: Db, actor: Actor, run: RunIn, identifier: str, now: datetime) 
     A new unit from a station that names no part is filed under the procedure's ``identifier``: a bench has nobody to
     ask hours later, and its record must not be refused. Anybody else is told: raises `BadRequest`.
     """
-    found = db.connection.execute(_UNIT, {"serial": same(run.serial_number)}).first()
+    found = driver.first(db, _UNIT, serial=same(run.serial_number))
     if found is None and run.part_number is None and actor.is_station:
         run = run.model_copy(update={"part_number": identifier})
     if run.part_number is None and found is None:
@@ -85,34 +94,33 @@ def take_unit(db: Db, actor: Actor, run: RunIn, identifier: str, now: datetime) 
     if found is None:
         taken = _insert_of_known_part(db, actor, run, now)
     else:
-        taken = _as_it_is(tuple(found), run)
+        taken = _as_it_is(found, run)
     if taken is None:
         taken = _take(db, actor, run, now)
     if not taken.is_new:
-        db.connection.execute(_COUNT_RUN, {"unit": taken.id, "at": run.started_at})
+        driver.change(db, _COUNT_RUN, unit=taken.id, at=run.started_at)
     return taken
 
 
 def take_version(db: Db, actor: Actor, procedure_id: str, tag: str, now: datetime) -> str:
     """The id of the procedure's version of that tag, made when there is none."""
     wanted = {"procedure": procedure_id, "tag": same(tag)}
-    found = db.connection.execute(_VERSION, wanted).scalar()
+    found = driver.first(db, _VERSION, **wanted)
     if found is None:
         insert_or_ignore(
             db, ProcedureVersion, id=new_id(), procedure_id=procedure_id, tag=tag, tag_key=same(tag), created_at=now,
             created_by_user_id=actor.user_id, created_by_station_id=actor.station_id,
         )  # fmt: skip
-        found = db.connection.execute(_VERSION, wanted).scalar_one()
-    return str(found)
+        found = driver.first(db, _VERSION, **wanted)
+    return str(found.id)
 
 
-def _as_it_is(found: tuple[Any, ...], run: RunIn) -> UnitTaken | None:
+def _as_it_is(found: Any, run: RunIn) -> UnitTaken | None:
     """A known unit of which the record says nothing new; None where it does."""
-    unit_id, revision_id, batch_id, part_id, revision_key, part_key = found
-    is_same_part = run.part_number is None or same(run.part_number) == part_key
-    is_same_revision = run.revision_number is None or same(run.revision_number) == revision_key
+    is_same_part = run.part_number is None or same(run.part_number) == found.part_key
+    is_same_revision = run.revision_number is None or same(run.revision_number) == found.revision_key
     if is_same_part and is_same_revision and run.batch_number is None and not run.unit_metadata:
-        return UnitTaken(unit_id, part_id, revision_id, batch_id, is_new=False)
+        return UnitTaken(found.id, found.part_id, found.revision_id, found.batch_id, is_new=False)
     return None
 
 
@@ -120,18 +128,16 @@ def _insert_of_known_part(db: Db, actor: Actor, run: RunIn, now: datetime) -> Un
     """A new unit of a part and revision that are there; None where something else must be made too."""
     if run.part_number is None or run.batch_number is not None or run.unit_metadata:
         return None
-    wanted = {
-        "part": same(run.part_number),
-        "revision": same(run.revision_number or ""),
-        "by_default": run.revision_number is None,
-    }
-    revision = db.connection.execute(_REVISION, wanted).first()
+    revision = driver.first(
+        db, _REVISION, part=same(run.part_number), revision=same(run.revision_number or ""),
+        by_default=run.revision_number is None,
+    )  # fmt: skip
     if revision is None:
         return None
     unit_id = new_id()
-    if not insert_unit(db, actor, run.serial_number, revision[0], now, id=unit_id, **_first(run)):
+    if not insert_unit(db, actor, run.serial_number, revision.id, now, id=unit_id, **_first(run)):
         return None  # somebody has made it in this very moment
-    return UnitTaken(unit_id, revision[1], revision[0], None, is_new=True)
+    return UnitTaken(unit_id, revision.part_id, revision.id, None, is_new=True)
 
 
 def _first(run: RunIn) -> dict[str, Any]:

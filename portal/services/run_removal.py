@@ -29,7 +29,11 @@ def delete_runs(db: Db, actor: Actor, run_ids: Sequence[str]) -> list[str]:
         for run in runs:
             if run is None:
                 raise NotFound("run")
-            audit.record(db, actor, "run:deleted", run, outcome=run.outcome)
+            lost = audit.removed(
+                outcome=run.outcome, started_at=run.started_at.isoformat(), procedure_id=run.procedure_id,
+                unit_id=run.unit_id, station_id=run.station_id,
+            )  # fmt: skip
+            audit.record(db, actor, "run:deleted", run, lost, outcome=run.outcome)
         remove_runs(db, wanted)
     return wanted
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, select
 
+from portal import driver
 from portal.announcements import RunStored
 from portal.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
-from portal.models import Curve, LogLine, Measurement, Phase, Procedure, Run, StationProcedure, Unit
+from portal.models import Curve, EndedLink, LogLine, Measurement, Phase, Procedure, Run, StationProcedure, Unit
 from portal.models.base import new_id
 from portal.services.actors import Actor, Permission, require
 from portal.services.curves import pack_axes
@@ -42,11 +43,21 @@ __all__ = [
 ]
 
 
-_PROCEDURES, _LINKS = Procedure.__table__, StationProcedure.__table__
-_PROCEDURE = select(_PROCEDURES.c.id, _PROCEDURES.c.identifier, _LINKS.c.station_id).outerjoin_from(
-    _PROCEDURES,
-    _LINKS,
-    and_(_LINKS.c.procedure_id == _PROCEDURES.c.id, _LINKS.c.station_id == bindparam("station")),
+_PROCEDURES, _LINKS, _ENDED = Procedure.__table__, StationProcedure.__table__, EndedLink.__table__
+_PROCEDURE = (
+    select(
+        _PROCEDURES.c.id,
+        _PROCEDURES.c.identifier,
+        _PROCEDURES.c.archived_at,
+        _LINKS.c.station_id,
+        _ENDED.c.ended_at,
+    )
+    .outerjoin_from(
+        _PROCEDURES,
+        _LINKS,
+        and_(_LINKS.c.procedure_id == _PROCEDURES.c.id, _LINKS.c.station_id == bindparam("station")),
+    )
+    .outerjoin(_ENDED, and_(_ENDED.c.procedure_id == _PROCEDURES.c.id, _ENDED.c.station_id == bindparam("station")))
 )
 _PROCEDURE_BY_ID = _PROCEDURE.where(_PROCEDURES.c.id == bindparam("named"))
 _PROCEDURE_BY_IDENTIFIER = _PROCEDURE.where(_PROCEDURES.c.identifier_key == bindparam("named"))
@@ -65,7 +76,7 @@ def create_run(db: Db, actor: Actor, run: RunIn, now: datetime | None = None) ->
     now = now or datetime.now(UTC)
     run_id = new_id()
     with db.write():
-        procedure_id, identifier = _procedure(db, actor, run.procedure_id)
+        procedure_id, identifier = _procedure(db, actor, run)
         if run.deployment_id is not None:
             raise NotFound("deployment")
         first_id = _insert(db, actor, run, procedure_id, identifier, run_id, now)
@@ -79,25 +90,32 @@ def create_run(db: Db, actor: Actor, run: RunIn, now: datetime | None = None) ->
     return run_id
 
 
-def _procedure(db: Db, actor: Actor, named: str) -> tuple[str, str]:
+def _procedure(db: Db, actor: Actor, run: RunIn) -> tuple[str, str]:
     """The record's procedure, by its id or short identifier: its id and identifier.
 
-    A station learns nothing of procedures that it is not linked to, existing or not.
+    A station learns nothing of procedures that it is not linked to, existing or not. What it began before its link
+    ended is taken; and, where the link ended because the procedure was archived, what it began later without knowing.
     """
+    named = run.procedure_id
     is_uuid = is_id(named)
     asked = _PROCEDURE_BY_ID if is_uuid else _PROCEDURE_BY_IDENTIFIER
-    wanted = {"named": named.lower(), "station": actor.station_id}
-    found = db.connection.execute(asked, wanted).first()
+    found = driver.first(db, asked, named=named.lower(), station=actor.station_id)
     if found is None and not is_uuid:
         raise BadRequest(
             f"The procedure_id {named!r} is not a UUID, and no procedure has it as its short identifier.",
             "procedure_id",
         )
-    if actor.is_station and (found is None or found.station_id is None):
+    if actor.is_station and (found is None or not _may_record(found, run.started_at)):
         raise Forbidden("This station is not authorized to create runs of this procedure: link it to the station.")
     if found is None:
         raise NotFound("procedure")
     return found.id, found.identifier
+
+
+def _may_record(found: Any, started_at: datetime) -> bool:
+    if found.station_id is not None or found.ended_at is None:
+        return found.station_id is not None
+    return bool(started_at <= found.ended_at or found.ended_at == found.archived_at)
 
 
 def _insert(db: Db, actor: Actor, run: RunIn, procedure_id: str, identifier: str, run_id: str, now: datetime) -> str:
@@ -195,24 +213,32 @@ def _measurement(
 ) -> dict[str, Any]:
     """The row; the points of long axes go to ``curves``."""
     measurement_id = new_id()
-    axes = [*filter(None, [measurement.x_axis]), *measurement.y_axis]
-    packed = pack_axes([axis.data for axis in axes], measurement_id) if axes else []
-    curves += packed
-    stored = [stored_series(axis, is_packed=bool(packed)) for axis in axes]
+    has_axes = measurement.x_axis is not None or bool(measurement.y_axis)
+    x_axis, y_axis = _axes(measurement, measurement_id, curves) if has_axes else (None, None)
     return {
         "id": measurement_id,
         "phase_id": phase_id,
         "position": position,
         "name": measurement.name,
         "outcome": measurement.outcome,
-        "measured_value": None if axes else measurement.measured_value,
+        "measured_value": None if has_axes else measurement.measured_value,
         "units": measurement.units,
         "validators": stored_validators(measurement),
         "aggregations": stored_aggregations(measurement.aggregations),
-        "x_axis": stored[0] if measurement.x_axis is not None else None,
-        "y_axis": (stored[1:] if measurement.x_axis is not None else stored) or None,
+        "x_axis": x_axis,
+        "y_axis": y_axis,
         "docstring": measurement.docstring,
     }
+
+
+def _axes(measurement: MeasurementIn, measurement_id: str, curves: list[dict[str, Any]]) -> tuple[Any, Any]:
+    axes = [*filter(None, [measurement.x_axis]), *measurement.y_axis]
+    packed = pack_axes([axis.data for axis in axes], measurement_id)
+    curves += packed
+    stored = [stored_series(axis, is_packed=bool(packed)) for axis in axes]
+    if measurement.x_axis is None:
+        return None, stored
+    return stored[0], stored[1:] or None
 
 
 def _insert_logs(db: Db, run: RunIn, run_id: str) -> None:

@@ -13,11 +13,12 @@ from sqlalchemy import ColumnElement, select, update
 
 from portal.announcements import LinkRevoked, StationChanged, StationEnrolled
 from portal.errors import BadRequest
-from portal.models import ApiKey, Installation, SetupToken, Station
+from portal.models import Installation, SetupToken, Station, User
 from portal.models.base import new_id
 from portal.services import audit, names, secrets
 from portal.services.actors import Actor, Permission, require
 from portal.services.api_keys import insert_key
+from portal.services.installations import end_installation, find_installation, take_turn
 from portal.services.station_lookup import find_station, get_station
 from portal.services.upsert import changed
 
@@ -73,6 +74,7 @@ def issue_setup_token(db: Db, actor: Actor, station_id: str, now: datetime | Non
                 station_id=station.id,
                 token_hash=secrets.digest(issued.token),
                 created_at=now,
+                created_by_user_id=actor.user_id,
                 expires_at=issued.expires_at,
             )
         )
@@ -92,23 +94,31 @@ def redeem_setup_token(db: Db, token: str, facts: MachineFacts, now: datetime | 
         used = update(SetupToken).where(SetupToken.token_hash == token_hash, _is_open(), SetupToken.expires_at > now)
         if not changed(db.session.execute(used.values(used_at=now))):
             raise BadRequest(_why_refused(db, token_hash), "token")
-        station_id = db.session.scalar(select(SetupToken.station_id).where(SetupToken.token_hash == token_hash))
-        station = find_station(db, station_id) if station_id is not None else None
+        issued = select(SetupToken.station_id, User.name, User.email).outerjoin(
+            User, User.id == SetupToken.created_by_user_id
+        )
+        station_id, *maker = db.session.execute(issued.where(SetupToken.token_hash == token_hash)).one()
+        take_turn(db, station_id)
+        station = find_station(db, station_id)
         if station is None:
             raise BadRequest(f"The station of this setup token no longer exists. {NEXT_STEP}", "token")
-        replaced = _revoke_installations(db, station, now)
+        earlier = find_installation(db, station.id)
+        if earlier is not None:
+            why = _replaced_by(names.cut(facts.hostname, 100) or "unknown", next(filter(None, maker), None))
+            key_ids = end_installation(db, earlier, why, now)
+            db.announce(LinkRevoked(station.id, f"it was {why}", key_ids))
         machine = _insert_installation(db, station, facts, now)
         key = insert_key(db, "sms", "station program", station_id=station.id, installation_id=machine.id)
-        actor = Actor("station", station.id, station.name, installation_id=machine.id)
+        actor = Actor("station", station.id, station.name, installation_id=machine.id, address=facts.address)
         audit.record(
             db, actor, "station:enrolled", station,
-            hostname=machine.hostname, address=machine.address, replaced=replaced,
+            hostname=machine.hostname, address=machine.address, replaced=int(earlier is not None),
         )  # fmt: skip
-        if replaced:
-            db.announce(LinkRevoked(station.id, "another machine was enrolled for this station"))
+        if earlier is not None:
+            audit.record(db, actor, "station:machine_replaced", station, hostname=earlier.hostname, by=machine.hostname)
         db.announce(StationEnrolled(station.id))
         db.announce(StationChanged(station.id))
-    return Enrolment(key, station, machine.id, replaced)
+    return Enrolment(key, station, machine.id, int(earlier is not None))
 
 
 def _is_open() -> ColumnElement[bool]:
@@ -133,14 +143,8 @@ def _lifetime(token: SetupToken) -> str:
     return f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
 
 
-def _revoke_installations(db: Db, station: Station, now: datetime) -> int:
-    """Earlier machines lose their keys. Keys that a person made for scripts have no machine, and stay."""
-    active = update(Installation).where(Installation.station_id == station.id, Installation.revoked_at.is_(None))
-    keys = update(ApiKey).where(
-        ApiKey.station_id == station.id, ApiKey.installation_id.is_not(None), ApiKey.revoked_at.is_(None)
-    )
-    db.session.execute(keys.values(revoked_at=now))
-    return changed(db.session.execute(active.values(revoked_at=now, revoked_reason="replaced")))
+def _replaced_by(hostname: str, maker: str | None) -> str:
+    return f"replaced by host {hostname}" + (f" (setup token of {maker[:60]})" if maker else "")
 
 
 def _insert_installation(db: Db, station: Station, facts: MachineFacts, now: datetime) -> Installation:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
 from portal.announcements import SignedOut
-from portal.errors import Invalid, NotFound, StorageFull
+from portal.errors import Invalid, NotFound, StorageFull, TooManyRequests
 from portal.models import SignInSession, User
-from portal.services import audit, names, passwords, rate_limits, secrets
+from portal.services import audit, failed_sign_ins, names, passwords, rate_limits, secrets
 from portal.services.actors import Actor
 from portal.services.users import acting, actor_of, find_member
 
@@ -41,19 +41,24 @@ def sign_in(
     """
     now = now or datetime.now(UTC)
     who = f"{address}\0{names.same(email)}"
-    rate_limits.take(db, rate_limits.SIGN_IN_OF_ADDRESS, address, now)
-    rate_limits.take(db, rate_limits.SIGN_IN, who, now)
+    try:
+        rate_limits.take(db, rate_limits.SIGN_IN_OF_ADDRESS, address, now)
+        rate_limits.take(db, rate_limits.SIGN_IN, who, now)
+    except TooManyRequests:
+        failed_sign_ins.note_failure(db, email, address, now)
+        raise
     user = find_member(db, email)
     stored = user.password_hash if user is not None else None
     db.session.close()  # no transaction stays open while the hash is computed
     if not passwords.fits(stored, password) or user is None:
+        failed_sign_ins.note_failure(db, email, address, now)
         raise Invalid(REFUSAL)
     with db.write():
         token = begin_session(db, user, address, user_agent, now)
         if passwords.is_outdated(user.password_hash):
             db.session.execute(update(User).where(User.id == user.id).values(password_hash=passwords.store(password)))
         rate_limits.forgive(db, rate_limits.SIGN_IN, who)
-        audit.record(db, actor_of(user), "user:signed_in", user, address=address)
+        audit.record(db, replace(actor_of(user), address=address), "user:signed_in", user)
     return SignIn(token, user)
 
 
@@ -180,11 +185,11 @@ def end_sessions(db: Db, user: User, but: str | None = None) -> int:
     return len(found)
 
 
-def sign_out(db: Db, token: str) -> None:
+def sign_out(db: Db, token: str, address: str | None = None) -> None:
     """End the session. Nothing happens when it has ended already."""
     user = find_user_by_token(db, token)
     with db.write():
         db.session.execute(delete(SignInSession).where(SignInSession.token_hash == secrets.digest(token)))
         if user is not None:
-            audit.record(db, actor_of(user), "user:signed_out", user)
+            audit.record(db, replace(actor_of(user), address=address), "user:signed_out", user)
         db.announce(SignedOut(secrets.digest(token)))

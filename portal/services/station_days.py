@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, delete, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from portal.models import PortalAlive, Station, StationDay, StationState
+from portal.services import shifts
 from portal.services.actors import Actor
 from portal.services.presence import State
 from portal.services.station_lookup import get_station
@@ -155,12 +156,18 @@ def read_uptime(db: Db, actor: Actor, station_id: str, window: str, now: datetim
     station = get_station(db, actor, station_id)
     now = whole_second(now or datetime.now(UTC))
     if window == "24h":
-        (only,) = _facts_of(db, [station.id])
-        return _sum(db, only, now - ONE_DAY, now)
+        return sum_last_day(db, station.id, now)
     ((facts, days),) = _read(db, [station.id], now)
     strip = Strip(tuple(days)).last(WINDOW_DAYS[window])
     found = _sum(db, facts, now - timedelta(seconds=sum(day.length_s for day in strip.days)), now)
     return replace(found, seconds=strip.totals)  # what a finished day says stays, whatever was changed since
+
+
+def sum_last_day(db: Db, station_id: str, now: datetime) -> Uptime:
+    """The last 24 hours of the station, whoever asks."""
+    now = whole_second(now)
+    (facts,) = _facts_of(db, [station_id])
+    return _sum(db, facts, now - ONE_DAY, now)
 
 
 def read_intervals(db: Db, station_id: str, strip: Strip, day: Day | None, now: datetime) -> list[Interval]:
@@ -215,9 +222,9 @@ def forget_transitions(db: Db, now: datetime | None = None) -> int:
         )
 
 
-def zone_of(db: Db, name: str | None) -> ZoneInfo:  # noqa: ARG001
+def zone_of(db: Db, name: str | None) -> ZoneInfo:
     """The zone in which a station's days are cut; the portal's for one that has none."""
-    return ZoneInfo(name or "UTC")
+    return ZoneInfo(name or db.settings.time_zone)
 
 
 @lru_cache(maxsize=4096)
@@ -280,7 +287,9 @@ def _open_days(db: Db, facts: _Facts, settled: datetime) -> Iterator[tuple[date,
 def _day(db: Db, facts: _Facts, day: date, begin: datetime, end: datetime, transitions: Sequence[Transition]) -> Day:
     before = bisect_right(transitions, begin, key=lambda one: one.at)
     after = bisect_right(transitions, end, key=lambda one: one.at)
-    found = sum_up(transitions[max(0, before - 1) : after], facts.created_at, begin, end, _planned(facts, begin, end))
+    found = sum_up(
+        transitions[max(0, before - 1) : after], facts.created_at, begin, end, _planned(db, facts, begin, end)
+    )
     return Day(
         day=day,
         zone=zone_of(db, facts.time_zone).key,
@@ -295,8 +304,13 @@ def _day(db: Db, facts: _Facts, day: date, begin: datetime, end: datetime, trans
     )
 
 
-def _planned(_facts: _Facts, _begin: datetime, _end: datetime) -> Sequence[Span]:
-    return ()
+def _planned(db: Db, facts: _Facts, begin: datetime, end: datetime) -> Sequence[Span]:
+    """When the station was not expected: what its shifts leave free."""
+    if facts.shifts is None:
+        return ()
+    expected = shifts.expected_spans(shifts.load(facts.shifts), zone_of(db, facts.time_zone), begin, end)
+    edges = [begin, *(edge for span in expected for edge in span), end]
+    return [(left, right) for left, right in zip(edges[::2], edges[1::2], strict=True) if left < right]
 
 
 def _before_its_time(day: date, zone: str) -> Day:
@@ -306,7 +320,7 @@ def _before_its_time(day: date, zone: str) -> Day:
 
 def _sum(db: Db, facts: _Facts, begin: datetime, end: datetime) -> Uptime:
     transitions = _transitions(db, {facts.id: begin})[facts.id]
-    return sum_up(transitions, facts.created_at, begin, end, _planned(facts, begin, end))
+    return sum_up(transitions, facts.created_at, begin, end, _planned(db, facts, begin, end))
 
 
 def _facts_of(db: Db, station_ids: Sequence[str] | None, *conditions: ColumnElement[bool]) -> list[_Facts]:

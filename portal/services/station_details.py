@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from portal.models import ApiKey, Installation, Procedure, Run, Station, StationProcedure, Unit
-from portal.services import audit, names
+from portal.models import Procedure, Run, Station, StationProcedure, Unit
+from portal.services import names
 from portal.services.actors import Actor
-from portal.services.audit import AuditRow
+from portal.services.audit_trail import AuditRow, list_activity
+from portal.services.installations import InstallationView, list_installations
 from portal.services.presence import PresenceNow
 from portal.services.run_lists import RunQuery, RunRow, list_runs
+from portal.services.station_keys import KeyView, list_station_keys
 from portal.services.station_lookup import get_station
+from portal.services.station_settings import StationSettings, settings_of
 
 if TYPE_CHECKING:
     from portal.database import Db
 
 RECENT_RUNS = 10
+RECENT_ACTS = 8
 
 
 @dataclass(frozen=True)
@@ -44,35 +48,11 @@ class LinkedProcedureView:
 
 
 @dataclass(frozen=True)
-class InstallationView:
-    """The machine that is enrolled now."""
-
-    id: str
-    hostname: str
-    os: str
-    platform: str
-    program_version: str
-    address: str | None
-    enrolled_at: datetime
-    mac_address: str | None
-    cpu_count: int | None
-    memory_mb: int | None
-    python_version: str | None
-    uploads_waiting: int
-
-
-@dataclass(frozen=True)
-class KeyView:
-    """The station's key, as far as anybody may see it again."""
-
-    prefix: str
-    created_at: datetime
-    last_used_at: datetime | None
-
-
-@dataclass(frozen=True)
 class StationDetail:
-    """One station with all that belongs to it. ``last_run`` is the first of ``recent_runs``."""
+    """One station with all that belongs to it. ``last_run`` is the first of ``recent_runs``.
+
+    ``installations``: its machines, the present one first, see `list_installations`.
+    """
 
     id: str
     number: int
@@ -80,10 +60,26 @@ class StationDetail:
     created_at: datetime
     presence: PresenceNow
     procedures: list[LinkedProcedureView]
-    installation: InstallationView | None
-    api_key: KeyView | None
+    installations: list[InstallationView]
+    api_keys: list[KeyView]
     recent_runs: list[RunRow]
     activity: list[AuditRow]
+    settings: StationSettings
+
+    @property
+    def installation(self) -> InstallationView | None:
+        """The machine that is enrolled now."""
+        return next((one for one in self.installations if one.revoked_at is None), None)
+
+    @property
+    def former_installations(self) -> list[InstallationView]:
+        """The machines before it, the one that ended last first."""
+        return [one for one in self.installations if one.revoked_at is not None]
+
+    @property
+    def api_key(self) -> KeyView | None:
+        """The newest."""
+        return self.api_keys[0] if self.api_keys else None
 
     @property
     def uploads_waiting(self) -> int:
@@ -111,10 +107,11 @@ def show_station(db: Db, actor: Actor, station_id: str) -> StationDetail:
         created_at=station.created_at,
         presence=PresenceNow.of(station),
         procedures=_procedures(db, station),
-        installation=_installation(db, station),
-        api_key=_key(db, station),
+        installations=list_installations(db, station.id),
+        api_keys=list_station_keys(db, station),
         recent_runs=list_runs(db, actor, RunQuery(station_id=station.id, limit=RECENT_RUNS)).items,
-        activity=audit.list_activity(db, station),
+        activity=list_activity(db, station, RECENT_ACTS),
+        settings=settings_of(db, station),
     )
 
 
@@ -145,35 +142,3 @@ def _procedures(db: Db, station: Station) -> list[LinkedProcedureView]:
         for procedure, linked_at, run, serial_number in db.session.execute(wanted)
     ]
     return sorted(views, key=lambda view: (names.same(view.name), view.id))
-
-
-def _installation(db: Db, station: Station) -> InstallationView | None:
-    wanted = select(Installation).where(Installation.station_id == station.id, Installation.revoked_at.is_(None))
-    machine = db.session.scalar(wanted)
-    if machine is None:
-        return None
-    return InstallationView(
-        id=machine.id,
-        hostname=machine.hostname,
-        os=machine.os,
-        platform=machine.platform,
-        program_version=machine.program_version,
-        address=machine.address,
-        enrolled_at=machine.enrolled_at,
-        mac_address=machine.mac_address,
-        cpu_count=machine.cpu_count,
-        memory_mb=machine.memory_mb,
-        python_version=machine.python_version,
-        uploads_waiting=machine.uploads_waiting,
-    )
-
-
-def _key(db: Db, station: Station) -> KeyView | None:
-    wanted = (
-        select(ApiKey)
-        .where(ApiKey.station_id == station.id, ApiKey.revoked_at.is_(None))
-        .order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
-        .limit(1)
-    )
-    key = db.session.scalar(wanted)
-    return KeyView(key.prefix, key.created_at, key.last_used_at) if key is not None else None

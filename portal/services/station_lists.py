@@ -17,14 +17,26 @@ from portal.services.paging import CountedPage, Listing, Place
 from portal.services.presence import PresenceNow
 from portal.services.procedures import ProcedureRef
 from portal.services.station_lookup import get_station, visible_stations
+from portal.services.station_teams import TeamRef, find_team, teams_by_id
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from portal.database import Db
 
-# Numbers are given in the order in which stations are made, and never again.
-STATIONS = Listing("stations", Station.id, Station.number, {"created_at": Station.number})
+# Numbers are given in the order in which stations are made, and never again. The other orders are those of the table.
+STATIONS = Listing(
+    "stations",
+    Station.id,
+    Station.number,
+    {
+        "created_at": Station.number,
+        "number": Station.number,
+        "name": Station.name_key,
+        "since": Station.presence_since,
+    },
+    nullable=frozenset({"since"}),
+)
 COUNT_RUNS_OF = timedelta(days=7)
 
 
@@ -45,6 +57,7 @@ class StationEntry:
     name: str
     metadata: dict[str, Any]
     procedures: list[ProcedureRef]
+    team: TeamRef | None
 
 
 @dataclass(frozen=True)
@@ -65,6 +78,7 @@ class StationDescription:
     presence: PresenceNow
     key_prefix: str | None
     procedures: list[CountedProcedure]
+    team: TeamRef | None
     etag: str
 
 
@@ -74,7 +88,11 @@ def page_stations(db: Db, actor: Actor, query: StationQuery, place: Place) -> Co
     wanted = _narrow(db, select_stations().where(Station.archived_at.is_(None), *visible_stations(actor)), query)
     rows, cursor = STATIONS.page(db, wanted, place)
     linked = _procedures_of(db, [station.id for (station,) in rows])
-    entries = [StationEntry(one.id, one.name, one.station_metadata or {}, linked.get(one.id, [])) for (one,) in rows]
+    teams = teams_by_id(db, {station.team_id for (station,) in rows if station.team_id is not None})
+    entries = [
+        StationEntry(one.id, one.name, one.station_metadata or {}, linked.get(one.id, []), teams.get(one.team_id or ""))
+        for (one,) in rows
+    ]
     return CountedPage(entries, cursor)
 
 
@@ -90,6 +108,7 @@ def describe_station(db: Db, actor: Actor, station_id: str, now: datetime | None
         presence=PresenceNow.of(station),
         key_prefix=_key_prefix(db, station.id),
         procedures=[CountedProcedure(one, counts.get(one.id, 0)) for one in linked],
+        team=find_team(db, station.team_id or ""),
         etag=edits.etag(station),
     )
 

@@ -7,6 +7,8 @@ that no station has sent are seen by everybody. For everybody else there is no c
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, or_, select
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from portal.database import Db
 
 LONGEST_NAME = 60
+_NUMBER = re.compile(r"st[-_ ]?0*([0-9]{1,9})", re.IGNORECASE)
 
 
 def get_station(db: Db, actor: Actor, station_id: str) -> Station:
@@ -38,6 +41,14 @@ def is_visible(db: Db, actor: Actor, station_id: str) -> bool:
         return True
     found = find_station(db, station_id)
     return found is not None and sees_team(actor, found.team_id)
+
+
+def visible_ids(db: Db, actor: Actor, station_ids: Sequence[str]) -> Sequence[str]:
+    """Those of the stations that the actor may see. No statement for who sees every one."""
+    if actor.team_ids is None:
+        return station_ids
+    wanted = select(Station.id).where(Station.id.in_(station_ids), *visible_stations(actor))
+    return db.session.scalars(wanted).all()
 
 
 def visible_stations(actor: Actor) -> list[ColumnElement[bool]]:
@@ -75,11 +86,32 @@ def sees_team(actor: Actor, team_id: str | None) -> bool:
     return actor.team_ids is None or team_id is None or team_id in actor.team_ids
 
 
+def get_station_or_archived(db: Db, actor: Actor, station_id: str) -> Station:
+    """The station, archived or not: for reading what it has left. Raises `NotFound`; `Forbidden`."""
+    require(actor, Permission.VIEW)
+    found = db.session.get(Station, station_id) if names.is_id(station_id) else None
+    if found is None or (actor.is_station and actor.id != found.id) or not sees_team(actor, found.team_id):
+        raise NotFound("station")
+    return found
+
+
 def find_station(db: Db, station_id: str) -> Station | None:
     """The station, whoever asks; None when it does not exist or is archived."""
     if not names.is_id(station_id):
         return None
     return db.session.scalar(select(Station).where(Station.id == station_id, Station.archived_at.is_(None)))
+
+
+def get_station_by_number(db: Db, actor: Actor, number: int) -> Station:
+    """The station that is shown as ST-0007 for 7. Raises as `get_station`."""
+    found = db.session.scalar(select(Station.id).where(Station.number == number))
+    return get_station(db, actor, found or "")
+
+
+def read_number(text: str) -> int | None:
+    """The number in what people write for ST-0007: small letters too, and without the zeros. None for anything else."""
+    match = _NUMBER.fullmatch(text.strip())
+    return int(match[1]) if match else None
 
 
 def find_station_by_name(db: Db, name: str) -> Station | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 
 from portal.announcements import LinkRevoked, StationChanged
 from portal.errors import NotFound
@@ -13,7 +14,6 @@ from portal.models import (
     ApiKey,
     Attachment,
     Batch,
-    Installation,
     Part,
     ProcedureVersion,
     Revision,
@@ -26,6 +26,7 @@ from portal.models import (
 from portal.services import audit, presence
 from portal.services.actors import Actor, Permission, require
 from portal.services.attachments import delete_attachments
+from portal.services.installations import end_installation, find_installation, take_turn
 from portal.services.station_lists import STATIONS, select_stations
 from portal.services.station_lookup import get_station
 
@@ -33,53 +34,97 @@ if TYPE_CHECKING:
     from portal.database import Db
 
 REASON = "the station was removed from the portal"
+MOST_COUNTED = 10_000  # more is said as "more than": nobody decides otherwise because of the exact number
 # Who made these is part of the history too: a station that made any is archived, as one with runs is.
 _MADE_BY_STATIONS = (Unit, Part, Revision, Batch, ProcedureVersion, Attachment)
 
 
-def remove_station(db: Db, actor: Actor, station_id: str, now: datetime | None = None) -> str:
-    """Take the station out of service for good; its keys stop working at once, and its name is free again. Its id.
+@dataclass(frozen=True)
+class RemovalPlan:
+    """What removing a station would do. ``is_kept``: it is archived; else nothing of it stays.
+
+    ``runs``: at most `MOST_COUNTED` + 1. ``hostname``: of its machine, which has ``uploads_waiting`` records that the
+    portal does not have yet.
+    """
+
+    id: str
+    number: int
+    name: str
+    is_kept: bool
+    runs: int
+    keys: int
+    tokens: int
+    procedures: int
+    has_picture: bool
+    hostname: str | None
+    uploads_waiting: int
+
+
+def plan_removal(db: Db, actor: Actor, station_id: str, now: datetime | None = None) -> RemovalPlan:
+    """What `remove_station` would do now. Raises as it does."""
+    require(actor, Permission.EDIT)
+    now = now or datetime.now(UTC)
+    station = get_station(db, actor, station_id)
+    machine = find_installation(db, station.id)
+    by_hand = (ApiKey.station_id == station.id, ApiKey.revoked_at.is_(None), ApiKey.installation_id.is_(None))
+    return RemovalPlan(
+        id=station.id,
+        number=station.number,
+        name=station.name,
+        is_kept=_has_history(db, station.id),
+        runs=_count(db, Run.id, Run.station_id == station.id),
+        keys=_count(db, ApiKey.id, *by_hand),
+        tokens=_count(db, SetupToken.id, *_is_open(station.id), SetupToken.expires_at > now),
+        procedures=_count(db, StationProcedure.procedure_id, StationProcedure.station_id == station.id),
+        has_picture=_count(db, Attachment.id, Attachment.station_id == station.id) > 0,
+        hostname=machine.hostname or "unknown" if machine is not None else None,
+        uploads_waiting=machine.uploads_waiting if machine is not None else 0,
+    )
+
+
+def remove_station(db: Db, actor: Actor, station_id: str, now: datetime | None = None) -> bool:
+    """Take the station out of service for good; its keys stop working at once, and its name is free again.
 
     A station that has recorded anything is archived: it is in no list any more, its runs keep it. Any other one is
-    deleted. Raises `NotFound`; `Forbidden`.
+    deleted. True when it was archived. Raises `NotFound`; `Forbidden`.
     """
     require(actor, Permission.EDIT)
     now = now or datetime.now(UTC)
     with db.write():
         db.serialise("stations")
+        take_turn(db, station_id)
         station = get_station(db, actor, station_id)
         # Waits for a record that is just being stored: it makes the difference between archiving and deleting.
         if db.session.scalar(select(Station.id).where(Station.id == station.id).with_for_update()) is None:
             raise NotFound("station")
-        has_history = _has_history(db, station.id)
-        audit.record(
-            db, actor, "station:archived" if has_history else "station:deleted", station, number=station.number
-        )
+        is_kept = _has_history(db, station.id)
+        audit.record(db, actor, "station:archived" if is_kept else "station:deleted", station, number=station.number)
         STATIONS.remember(db, select_stations(), [station.id])
         pictures = db.session.scalars(select(Attachment.id).where(Attachment.station_id == station.id)).all()
         delete_attachments(db, actor, pictures)
         db.session.execute(delete(StationProcedure).where(StationProcedure.station_id == station.id))
-        if has_history:
-            _archive(db, station, now)
+        if is_kept:
+            _archive(db, actor, station, now)
         else:
             db.session.execute(delete(Station).where(Station.id == station.id))
         db.announce(LinkRevoked(station.id, REASON))
         db.announce(StationChanged(station.id))
-    return station.id
+    return is_kept
 
 
-def _archive(db: Db, station: Station, now: datetime) -> None:
+def _archive(db: Db, actor: Actor, station: Station, now: datetime) -> None:
     presence.mark_none(db, station.id, now, "removed")
-    of_it: tuple[tuple[Any, dict[str, Any]], ...] = (
-        (Installation, {"revoked_at": now, "revoked_reason": "removed"}),
-        (ApiKey, {"revoked_at": now}),
-    )
-    for table, values in of_it:
-        open_ones = update(table).where(table.station_id == station.id, table.revoked_at.is_(None))
-        db.session.execute(open_ones.values(**values))
-    tokens = update(SetupToken).where(SetupToken.station_id == station.id, SetupToken.withdrawn_at.is_(None))
-    db.session.execute(tokens.where(SetupToken.used_at.is_(None)).values(withdrawn_at=now))
+    machine = find_installation(db, station.id)
+    if machine is not None:
+        end_installation(db, machine, f"removed together with its station by {actor.name[:100]}", now)
+    keys = update(ApiKey).where(ApiKey.station_id == station.id, ApiKey.revoked_at.is_(None))
+    db.session.execute(keys.values(revoked_at=now))
+    db.session.execute(update(SetupToken).where(*_is_open(station.id)).values(withdrawn_at=now))
     db.session.execute(update(Station).where(Station.id == station.id).values(archived_at=now))
+
+
+def _is_open(station_id: str) -> tuple[ColumnElement[bool], ...]:
+    return SetupToken.station_id == station_id, SetupToken.used_at.is_(None), SetupToken.withdrawn_at.is_(None)
 
 
 def _has_history(db: Db, station_id: str) -> bool:
@@ -88,3 +133,8 @@ def _has_history(db: Db, station_id: str) -> bool:
         db.session.scalar(one.limit(1)) is not None
         for one in (select(Run.id).where(Run.station_id == station_id), *made)
     )
+
+
+def _count(db: Db, column: Any, *conditions: ColumnElement[bool]) -> int:
+    some = select(column).where(*conditions).limit(MOST_COUNTED + 1).subquery()
+    return db.session.scalar(select(func.count()).select_from(some)) or 0

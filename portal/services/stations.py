@@ -30,6 +30,7 @@ from portal.services.station_lookup import (
     refuse_taken,
     visible_stations,
 )
+from portal.services.station_teams import get_team_ref
 from portal.services.upsert import insert_or_ignore
 from station.protocol import LinkedProcedure
 
@@ -54,6 +55,7 @@ __all__ = [
     "list_stations",
     "rename_station",
     "require_station",
+    "rows_of",
     "show_station",
     "update_station",
 ]
@@ -93,17 +95,23 @@ class StationFacts:
 
 
 def create_station(
-    db: Db, actor: Actor, name: str, procedure_ids: Sequence[str] = (), metadata: Mapping[str, Any] | None = None
+    db: Db,
+    actor: Actor,
+    name: str,
+    procedure_ids: Sequence[str] = (),
+    metadata: Mapping[str, Any] | None = None,
+    team_id: str | None = None,
 ) -> Station:
     """Make a station, with procedures linked to it. ``metadata``: checked already.
 
-    Raises `Invalid` and `Conflict` with the path ``name``; `NotFound` for a procedure; `Forbidden`.
+    Raises `Invalid` and `Conflict` with the path ``name``; `NotFound` for a procedure or team; `Forbidden`.
     """
     require(actor, Permission.EDIT)
     name = names.clean(name, "station's name", LONGEST_NAME, "name")
     with db.write():
         db.serialise("stations")  # numbers without holes, and one sentence instead of a constraint's name
         refuse_taken(db, name)
+        team = get_team_ref(db, team_id) if team_id else None
         procedures = [get_procedure(db, actor, procedure_id) for procedure_id in dict.fromkeys(procedure_ids)]
         now = datetime.now(UTC)
         made = Station(
@@ -113,10 +121,12 @@ def create_station(
             presence="none",
             created_at=now,
             created_by_user_id=actor.user_id,
+            team_id=team.id if team is not None else None,
             station_metadata=dict(metadata or {}),
         )
         db.session.add(made)
-        audit.record(db, actor, "station:created", made, number=made.number)
+        changes = {"team": (None, team.name)} if team is not None else None
+        audit.record(db, actor, "station:created", made, changes=changes, number=made.number)
         for procedure in procedures:
             insert_or_ignore(db, StationProcedure, station_id=made.id, procedure_id=procedure.id, linked_at=now)
             audit.record(db, actor, "procedure:linked", made, procedure=procedure.name, procedure_id=procedure.id)
@@ -140,8 +150,13 @@ def list_stations(db: Db, actor: Actor, search: str = "") -> list[StationRow]:
 
 def find_row(db: Db, station_id: str) -> StationRow | None:
     """One station as in the list, whoever asks; None when there is none."""
-    rows = _build(db, _rows().where(Station.id == station_id)) if names.is_id(station_id) else []
+    rows = rows_of(db, [station_id]) if names.is_id(station_id) else []
     return rows[0] if rows else None
+
+
+def rows_of(db: Db, station_ids: Sequence[str]) -> list[StationRow]:
+    """These stations as in the list, whoever asks, in the order of their numbers; those that are gone are missing."""
+    return _build(db, _rows().where(Station.id.in_(station_ids)), station_ids)
 
 
 def find_facts(db: Db, station_id: str) -> StationFacts | None:
@@ -192,9 +207,11 @@ def _rows() -> Select[Station, Installation, Run, str]:
     )
 
 
-def _build(db: Db, wanted: Select[Station, Installation, Run, str]) -> list[StationRow]:
+def _build(
+    db: Db, wanted: Select[Station, Installation, Run, str], station_ids: Sequence[str] | None = None
+) -> list[StationRow]:
     found = db.session.execute(wanted).all()
-    procedures_by_station = _procedures_of(db, [station.id for station, *_ in found])
+    procedures_by_station = _procedures_of(db, station_ids)
     return [
         StationRow(
             id=station.id,
@@ -210,13 +227,13 @@ def _build(db: Db, wanted: Select[Station, Installation, Run, str]) -> list[Stat
     ]
 
 
-def _procedures_of(db: Db, station_ids: Sequence[str]) -> dict[str, list[ProcedureRef]]:
+def _procedures_of(db: Db, station_ids: Sequence[str] | None) -> dict[str, list[ProcedureRef]]:
+    """``station_ids``: None for all, which is cheaper than naming thousands."""
     wanted = select(StationProcedure.station_id, Procedure).join(
         Procedure, Procedure.id == StationProcedure.procedure_id
     )
-    # One station is asked for by its id; for many, reading all links is cheaper than naming thousands of ids.
-    if len(station_ids) == 1:
-        wanted = wanted.where(StationProcedure.station_id == station_ids[0])
+    if station_ids is not None:
+        wanted = wanted.where(StationProcedure.station_id.in_(station_ids))
     by_station: dict[str, list[ProcedureRef]] = {}
     rows = sorted(db.session.execute(wanted), key=lambda row: (names.same(row[1].name), row[1].id))
     for station_id, procedure in rows:

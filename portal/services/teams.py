@@ -121,7 +121,7 @@ def rename_team(db: Db, actor: Actor, team_id: str, name: str) -> None:
         if team.name != name:
             before, team.name, team.name_key = team.name, name, names.same(name)
             edits.touch(team)
-            audit.record(db, actor, "team:renamed", team, changes={"name": (before, name)}, before=before, after=name)
+            audit.record(db, actor, "team:renamed", team, changes={"name": (before, name)})
 
 
 def delete_team(db: Db, actor: Actor, team_id: str) -> None:

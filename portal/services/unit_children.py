@@ -61,10 +61,12 @@ def add_child(db: Db, actor: Actor, serial_number: str, child_serial_number: str
         if child.id in _ancestors(db, parent):
             raise _inside_itself(child, "child_serial_number")
         if child.parent_id != parent.id:
+            former = db.session.get(Unit, child.parent_id) if child.parent_id is not None else None
             child.parent_id = parent.id
             edits.touch(child)
             edits.touch(parent)
-            audit.record(db, actor, "unit:built_in", child, serial_number=child.serial_number, into=serial_number)
+            moved = (former.serial_number if former is not None else None, parent.serial_number)
+            audit.record(db, actor, "unit:built_in", child, {"parent": moved}, into=parent.serial_number)
     return child
 
 
@@ -81,7 +83,9 @@ def remove_child(db: Db, actor: Actor, serial_number: str, child_serial_number: 
         child.parent_id = None
         edits.touch(child)
         edits.touch(parent)
-        audit.record(db, actor, "unit:taken_out", child, serial_number=child.serial_number, of=serial_number)
+        audit.record(
+            db, actor, "unit:taken_out", child, {"parent": (parent.serial_number, None)}, of=parent.serial_number
+        )
     return child
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select, update
 
 from portal.errors import Conflict, NotFound
-from portal.models import Attachment, Revision, Run, Unit
+from portal.models import Attachment, Batch, Part, Revision, Run, Unit
 from portal.services import audit, edits
 from portal.services.actors import Actor, Permission, require
 from portal.services.attachments import announce_upload, delete_attachments, link_uploads
@@ -69,7 +69,7 @@ def create_unit(db: Db, actor: Actor, unit: NewUnit, now: datetime | None = None
         if not insert_unit(db, actor, unit.serial_number, revision.id, now, **facts):
             raise _taken(unit.serial_number, "serial_number")
         made = find_unit(db, unit.serial_number)
-        audit.record(db, actor, "unit:created", made, serial_number=made.serial_number)
+        audit.record(db, actor, "unit:created", made, audit.made(**_fields(db, made)))
     return made
 
 
@@ -88,6 +88,7 @@ def update_unit(db: Db, actor: Actor, serial_number: str, changes: UnitChanges, 
         batch = take_batch(db, actor, changes.batch_number, now) if changes.batch_number is not None else None
         unit = find_unit(db, serial_number, to_change=True)
         edits.check(unit, if_match)
+        before = _fields(db, unit)
         if revision.id != present.id:
             unit.revision_id = revision.id
         if batch is not None or "batch_number" in changes.clears:
@@ -100,7 +101,8 @@ def update_unit(db: Db, actor: Actor, serial_number: str, changes: UnitChanges, 
             _rename(db, unit, changes.new_serial_number)
         link_uploads(db, actor, changes.attachments, unit)
         edits.touch(unit, now)
-        audit.record(db, actor, "unit:changed", unit, serial_number=unit.serial_number)
+        after = _fields(db, unit) | ({"files": list(changes.attachments)} if changes.attachments else {})
+        audit.record(db, actor, "unit:changed", unit, audit.differences(before, after))
     return unit
 
 
@@ -124,7 +126,7 @@ def delete_units(db: Db, actor: Actor, serial_numbers: Sequence[str]) -> list[st
             raise Conflict(f"The unit {with_runs} has runs: remove those first. Nothing was removed.", "serial_numbers")
         UNITS.remember(db, select_places(), ids)
         for unit in units:
-            audit.record(db, actor, "unit:deleted", unit, serial_number=unit.serial_number)
+            audit.record(db, actor, "unit:deleted", unit, audit.removed(**_fields(db, unit)))
         files = db.session.scalars(select(Attachment.id).where(Attachment.unit_id.in_(ids))).all()
         delete_attachments(db, actor, files)
         db.session.execute(update(Unit).where(Unit.parent_id.in_(ids)).values(parent_id=None))
@@ -139,6 +141,7 @@ def attach_to_unit(db: Db, actor: Actor, serial_number: str, name: str) -> Attac
         unit = find_unit(db, serial_number)
         announced = announce_upload(db, actor, name)
         link_uploads(db, actor, [announced.id], unit)
+        audit.record(db, actor, "unit:changed", unit, {"files": (None, announced.name)})
     return announced
 
 
@@ -152,6 +155,18 @@ def detach_from_unit(db: Db, actor: Actor, serial_number: str, attachment_ids: S
             raise NotFound("attachment of this unit")
         edits.touch(unit)
         return delete_attachments(db, actor, attachment_ids)
+
+
+def _fields(db: Db, unit: Unit) -> dict[str, Any]:
+    revision = db.session.get_one(Revision, unit.revision_id)
+    return {
+        "serial_number": unit.serial_number,
+        "part_number": db.session.get_one(Part, revision.part_id).number,
+        "revision_number": revision.number,
+        "batch_number": db.session.get_one(Batch, unit.batch_id).number if unit.batch_id is not None else None,
+        "sample": unit.sample,
+        "metadata": unit.unit_metadata or {},
+    }
 
 
 def _rename(db: Db, unit: Unit, serial_number: str) -> None:

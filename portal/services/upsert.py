@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Column, Connection, CursorResult, Dialect, Table
-from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Column, CursorResult, Dialect, Table
+from sqlalchemy.exc import IntegrityError
 
+from portal.driver import send
 from portal.models.ordinal import next_ordinal_sql
 
 if TYPE_CHECKING:
@@ -29,17 +30,16 @@ def insert_or_ignore(db: Db, model: type[Base], **values: Any) -> bool:
 
     On PostgreSQL it waits for a transaction that has just inserted the same: a query after it sees what that one did.
     """
-    by_column = {_column(model, name): value for name, value in values.items()}
-    returned = _insert(db, model, [by_column], " ON CONFLICT DO NOTHING", is_asked=True)
-    is_new = returned.fetchone() is not None
-    returned.close()
-    return is_new
+    names = _columns(model, tuple(values))
+    # By the count and not by RETURNING, for which SQLite keeps a copy of each page that the row changes.
+    return _insert(db, model, names, [values.values()], " ON CONFLICT DO NOTHING") == 1
 
 
 def insert_all(db: Db, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert many rows at once, all of the same columns. Column names, not attribute names."""
     if rows:
-        _insert(db, model, rows).close()
+        pick = itemgetter(*rows[0])
+        _insert(db, model, tuple(rows[0]), map(pick, rows))
 
 
 def is_unique(db: Db) -> bool:
@@ -59,40 +59,27 @@ def changed(result: object) -> int:
     return cast("CursorResult[Any]", result).rowcount
 
 
-def _insert(
-    db: Db, model: type[Base], rows: Sequence[dict[str, Any]], ending: str = "", *, is_asked: bool = False
-) -> DBAPICursor:
-    db.session.flush()  # what the session still holds comes first: a row may refer to it
+def _insert(db: Db, model: type[Base], names: tuple[str, ...], rows: Iterable[Iterable[Any]], ending: str = "") -> int:
+    """How many rows were inserted, if it was one that was to be: drivers do not agree on how they count many."""
+    db.flush()  # what the session still holds comes first: a row may refer to it
     table = cast("Table", model.__table__)
-    insert = _statement(table, tuple(rows[0]), db.connection.dialect)
-    if is_asked:  # by RETURNING: the drivers do not agree on the row count of an INSERT
-        ending += f" RETURNING {', '.join(column.name for column in table.primary_key)}"
+    insert = _statement(table, names, db.connection.dialect)
     # Column by column: whole columns go through one function, and most through none.
-    columns: list[Iterable[Any]] = [[row[name] for row in rows] for name in rows[0]]
-    columns += [[make() for _ in rows] for make in insert.defaults]
+    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+    columns += [[make() for _ in columns[0]] for make in insert.defaults]
     columns = [
         values if process is None else map(process, values)
         for values, process in zip(columns, insert.processors, strict=True)
     ]
     parameters = list(zip(*columns, strict=True))
-    return _send(db.connection, insert.sql + ending, parameters)
-
-
-def _send(connection: Connection, sql: str, parameters: list[tuple[Any, ...]]) -> DBAPICursor:
-    """To the driver, past SQLAlchemy's machinery, whose errors are raised all the same."""
-    cursor = connection.connection.cursor()
-    try:
-        if len(parameters) == 1:
-            cursor.execute(sql, parameters[0])
-        else:
-            cursor.executemany(sql, parameters)
-    except Exception as error:
-        cursor.close()
-        dbapi_error = connection.dialect.loaded_dbapi.Error
-        if not isinstance(error, dbapi_error):
-            raise
-        raise DBAPIError.instance(sql, parameters, error, dbapi_error, dialect=connection.dialect) from error
-    return cursor
+    is_many = len(parameters) > 1
+    cursor = send(
+        db.connection.connection, db.connection.dialect, insert.sql + ending,
+        parameters if is_many else parameters[0], is_many=is_many,
+    )  # fmt: skip
+    count: int = cursor.rowcount
+    cursor.close()
+    return count
 
 
 @dataclass(frozen=True)
@@ -126,5 +113,6 @@ def _default(column: Column[Any]) -> Callable[[], Any]:
     return (lambda: default.arg) if default.is_scalar else (lambda: default.arg(None))
 
 
-def _column(model: type[Base], attribute: str) -> str:
-    return model.__mapper__.columns[attribute].name
+@lru_cache(maxsize=500)
+def _columns(model: type[Base], attributes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(model.__mapper__.columns[name].name for name in attributes)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from portal.services.actors import Actor
 from portal.services.presence import PresenceNow
-from portal.services.station_days import WINDOW_DAYS, Day, Strip, read_intervals, read_uptime, strips_of
-from portal.services.station_lookup import get_station
+from portal.services.station_days import WINDOW_DAYS, Day, Strip, read_intervals, strips_of, sum_last_day
+from portal.services.station_lookup import get_station_or_archived
 from portal.services.uptime import Interval, percent_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def show_uptime(
     Raises `NotFound`; `Forbidden`.
     """
     now = now or datetime.now(UTC)
-    station = get_station(db, actor, station_id)
+    station = get_station_or_archived(db, actor, station_id)
     strip = strips_of(db, [station.id], now)[station.id]
     chosen = next((one for one in strip.days if one.day == day), None)
     known = read_intervals(db, station.id, strip, chosen, now)
@@ -69,15 +69,15 @@ def show_uptime(
         name=station.name,
         presence=PresenceNow.of(station),
         strip=strip,
-        windows=[_last_day(db, actor, station.id, now), *(_window(strip, name) for name in WINDOW_DAYS)],
+        windows=[_last_day(db, station.id, now), *(_window(strip, name) for name in WINDOW_DAYS)],
         chosen=chosen,
         events=told[: -MOST_OUTAGES - 1 : -1],
         events_left_out=max(0, len(told) - MOST_OUTAGES),
     )
 
 
-def _last_day(db: Db, actor: Actor, station_id: str, now: datetime) -> WindowView:
-    seconds = read_uptime(db, actor, station_id, "24h", now).seconds
+def _last_day(db: Db, station_id: str, now: datetime) -> WindowView:
+    seconds = sum_last_day(db, station_id, now).seconds
     expected_s = sum(seconds.values()) - seconds["off"] - seconds["none"]
     coverage = (seconds["up"] + seconds["down"]) * 100 // expected_s if expected_s else None
     return WindowView("24 h", seconds["up"], seconds["down"], coverage)

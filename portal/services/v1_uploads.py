@@ -37,7 +37,8 @@ def sync_upload(db: Db, actor: Actor, upload_id: str, run_id: str) -> str:
         linked = db.session.get_one(Attachment, upload_id.lower())
         if linked.phase_id is None and linked.name in places:
             linked.phase_id = _phase_id(db, run, linked, places[linked.name])
-        audit.record(db, actor, "run:files_linked", run, attachments=[linked.id])
+        if not actor.is_station:  # as with records: see `attachments`
+            audit.record(db, actor, "run:files_linked", run, {"files": (None, [linked.id])})
     return linked.id
 
 

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select, tuple_, update
 
+from portal import driver
 from portal.announcements import DeliveriesQueued
 from portal.errors import Conflict, NotFound
 from portal.models import Webhook, WebhookDelivery
 from portal.models.base import new_id
+from portal.services import audit
 from portal.services.actors import Actor
 from portal.services.cursors import read_cursor, write_cursor
 from portal.services.run_lists import Page
@@ -70,7 +72,7 @@ class DeliveryRow:
 
 def queue_deliveries(db: Db, run_id: str, now: datetime) -> None:
     """Tell all webhooks of the run; inside the transaction that stores it. One short statement when there are none."""
-    webhook_ids = list(db.connection.execute(_ACTIVE).scalars())
+    webhook_ids = [one.id for one in driver.every(db, _ACTIVE)]
     if not webhook_ids:
         return
     ((_, notice, _team),) = find_notices(db, [run_id])
@@ -82,17 +84,20 @@ def send_test(db: Db, actor: Actor, webhook_id: str, now: datetime | None = None
     with db.write():
         webhook = get_webhook(db, actor, webhook_id)
         _refuse_when_off(webhook)
+        audit.record(db, actor, "webhook:tested", webhook)
         return _queue(db, [webhook.id], TEST, {}, now or datetime.now(UTC))
 
 
 def retry_delivery(db: Db, actor: Actor, webhook_id: str, delivery_id: str, now: datetime | None = None) -> str:
     """Send it now, again or for another round of tries; its id. Raises `NotFound`; `Conflict`; `Forbidden`."""
     with db.write():
-        _refuse_when_off(get_webhook(db, actor, webhook_id))
+        webhook = get_webhook(db, actor, webhook_id)
+        _refuse_when_off(webhook)
         again = {"state": "queued", "attempts": 0, "next_try_at": now or datetime.now(UTC), "finished_at": None}
         is_it = (WebhookDelivery.id == delivery_id, WebhookDelivery.webhook_id == webhook_id)
         if not changed(db.session.execute(update(WebhookDelivery).where(*is_it).values(**again))):
             raise NotFound("delivery")
+        audit.record(db, actor, "webhook:retried", webhook, delivery_id=delivery_id)
         db.announce(DeliveriesQueued())
     return delivery_id
 

@@ -75,7 +75,7 @@ def create_webhook(db: Db, actor: Actor, name: str, url: str, now: datetime | No
             created_by_user_id=actor.user_id,
         )
         db.session.add(made)
-        audit.record(db, actor, "webhook:created", made, url=url)
+        audit.record(db, actor, "webhook:created", made, audit.made(name=name, url=url))
     return made.id
 
 
@@ -104,9 +104,10 @@ def update_webhook(
     changes = {field: value for field, value in given.items() if value is not None}
     with db.write():
         webhook = get_webhook(db, actor, webhook_id)
+        before = {field: getattr(webhook, field) for field in changes}
         for field, value in changes.items():
             setattr(webhook, field, value)
-        audit.record(db, actor, "webhook:updated", webhook, **changes)
+        audit.record(db, actor, "webhook:updated", webhook, audit.differences(before, changes))
         db.announce(DeliveriesQueued())
     return webhook.id
 
@@ -116,7 +117,7 @@ def delete_webhook(db: Db, actor: Actor, webhook_id: str) -> str:
     require(actor, Permission.ADMINISTER)
     with db.write():
         webhook = get_webhook(db, actor, webhook_id)
-        audit.record(db, actor, "webhook:deleted", webhook, url=webhook.url)
+        audit.record(db, actor, "webhook:deleted", webhook, audit.removed(name=webhook.name, url=webhook.url))
         db.session.flush()
         db.session.execute(delete(Webhook).where(Webhook.id == webhook.id))
     return webhook.id

@@ -1,14 +1,30 @@
-// <span data-countdown="2026-11-22T05:02:00Z" data-countdown-over="…">: the time that is left, then the words for after.
-const show = (element) => {
-  const left = Math.ceil((new Date(element.dataset.countdown) - Date.now()) / 1000);
+// <span data-countdown="2026-11-22T05:02:00Z">: the time that is left. At its end [data-before-end] goes and
+// [data-after-end] comes; one with data-words is filled only then, so that it is read out.
+const words = (left) => {
   const minutes = Math.ceil(left / 60);
-  const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
-  const words = left > 0 ? `for another ${minutes} ${minutes === 1 ? "minute" : "minutes"} (${clock})` : element.dataset.countdownOver;
-  if (element.textContent !== words) element.textContent = words;
-  return left > 0;
+  return `for another ${minutes} ${minutes === 1 ? "minute" : "minutes"} (${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")})`;
+};
+
+const end = () => {
+  for (const element of document.querySelectorAll("[data-before-end]")) element.hidden = true;
+  for (const element of document.querySelectorAll("[data-after-end]")) {
+    element.hidden = false;
+    if (element.dataset.words) element.append(Object.assign(document.createElement("p"), { className: "notice notice--warning", textContent: element.dataset.words }));
+  }
 };
 
 for (const element of document.querySelectorAll("[data-countdown]")) {
-  show(element);
-  const timer = setInterval(() => { if (!show(element)) clearInterval(timer); }, 1000);
+  const time = document.createElement("time"); // in place of the one that says until when: that stays in the tooltip
+  time.dateTime = element.dataset.countdown;
+  time.title = element.textContent;
+  element.replaceChildren(time);
+  const show = () => {
+    const left = Math.ceil((new Date(time.dateTime) - Date.now()) / 1000);
+    if (left > 0) time.textContent = words(left);
+    else end();
+    return left > 0;
+  };
+  if (show()) {
+    const timer = setInterval(() => { if (!show()) clearInterval(timer); }, 1000);
+  }
 }

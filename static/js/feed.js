@@ -22,4 +22,12 @@ document.addEventListener("htmx:ws:close", (event) => {
   // A short cut is mended before anybody needs to know of it; tries that fail in the meantime begin no new wait.
   timer ??= setTimeout(() => say("Live updates are cut off: what is shown may be old. Trying again …"), 3000);
 });
-document.addEventListener("htmx:ws:after:connection", () => { clearTimeout(timer); timer = undefined; say(""); });
+// The state of what is shown comes with each connection; a list that was exchanged since asks for its own anew.
+let isFirst = true;
+document.addEventListener("htmx:ws:after:connection", () => {
+  clearTimeout(timer);
+  timer = undefined;
+  say("");
+  if (!isFirst) document.body.dispatchEvent(new CustomEvent("feed-resumed"));
+  isFirst = false;
+});

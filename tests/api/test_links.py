@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.api.clients import Client
-from tests.cast import record
+from tests.cast import NOON, record
 from tests.core.conftest import Api
 
 Connect = Callable[[str], Client]
@@ -24,8 +25,10 @@ def procedure_id(api: Api, fresh: Fresh) -> str:
 def test_a_station_may_record_what_it_is_linked_to(api: Api, connect: Connect, fresh: Fresh, procedure_id: str) -> None:
     path = f"/api/v2/stations/{api.cast.station.id}/procedures/{procedure_id}"
 
-    def stored() -> int:
-        return api.post_run("bench", record(api.cast, procedure_id=procedure_id, serial_number=fresh("SN"))).status_code
+    def stored(at: datetime = NOON) -> int:
+        facts = {"procedure_id": procedure_id, "serial_number": fresh("SN"), "started_at": at.isoformat()}
+        ended_at = (at + timedelta(seconds=9)).isoformat()
+        return api.post_run("bench", record(api.cast, **facts, ended_at=ended_at)).status_code
 
     before = stored()
     linked = [api.call("dev", "PUT", path) for _ in range(2)]
@@ -35,7 +38,8 @@ def test_a_station_may_record_what_it_is_linked_to(api: Api, connect: Connect, f
 
     assert [one.status_code for one in (*linked, *unlinked)] == [200] * 4
     assert linked[0].json() == {"id": api.cast.station.id, "procedure_id": procedure_id}
-    assert (before, during, stored()) == (403, 200, 403)
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    assert (before, during, stored(later), stored()) == (403, 200, 403, 200)  # the last one began before the end
     assert procedure_id in seen
 
 

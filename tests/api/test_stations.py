@@ -13,7 +13,7 @@ import pytest
 from websockets.sync.client import connect as open_socket
 
 from portal.live.socket import POLICY_VIOLATION
-from portal.models import Attachment, Station, StationState
+from portal.models import Attachment, Station, StationState, Team
 from portal.services.api_keys import create_station_key
 from portal.services.attachments import announce_upload
 from portal.services.setup_tokens import issue_setup_token
@@ -304,6 +304,30 @@ def test_a_team_that_is_not_there(api: Api, fresh: Fresh) -> None:
 
     assert api.call("dev", "POST", "/api/v2/stations", json=body).status_code == 404
     assert api.call("dev", "POST", "/api/v2/stations", json=body | {"team_id": None}).status_code == 200
+
+
+def test_a_station_is_given_to_a_team_and_taken_from_it(api: Api, fresh: Fresh) -> None:
+    name = fresh("Line")
+    with api.database.open() as db, db.write():
+        team = Team(name=name, name_key=name.lower(), created_at=datetime.now(UTC))
+        db.session.add(team)
+        db.session.flush()
+        team_id = team.id
+    body = {"name": fresh("Bench"), "team_id": team_id}
+    path = f"/api/v2/stations/{api.call('dev', 'POST', '/api/v2/stations', json=body).json()['id']}"
+
+    def teams() -> list[object]:
+        listed = api.call("dev", "GET", "/api/v2/stations", params={"search_query": body["name"]}).json()["data"]
+        return [api.call("dev", "GET", path).json()["team"], listed[0]["team"]]
+
+    assert teams() == [{"id": team_id, "name": name}] * 2
+    for change, expected in (
+        ({}, {"id": team_id, "name": name}), ({"team_id": None}, None), ({"team_id": None}, None),
+        ({"team_id": team_id}, {"id": team_id, "name": name}),
+    ):  # fmt: skip
+        assert api.call("dev", "PATCH", path, json=change).status_code == 200
+        assert teams() == [expected] * 2
+    assert api.call("dev", "PATCH", path, json={"team_id": NIL}).status_code == 404
 
 
 @pytest.mark.parametrize("query", ["metadata=[1]", "cursor=99999999", "limit=501", "sort_by=name"])

@@ -76,15 +76,15 @@ def test_a_body_that_is_too_large_or_no_json_is_refused_in_that_shape(api: Api, 
 
 def test_our_fault_is_told_in_that_shape(api: Api, fresh: Fresh) -> None:
     """A broken database, as nothing that can be sent breaks us."""
-    with api.database.open() as db, db.write() as session:
-        session.connection().exec_driver_sql("ALTER TABLE log_lines RENAME TO lost_lines")
+    with api.database.open() as db, db.write():
+        db.connection.exec_driver_sql("ALTER TABLE log_lines RENAME TO lost_lines")
     try:
         logs = [{"level": "INFO", "timestamp": "2026-11-22T12:00:00Z", "message": "x", "source_file": "a",
                  "line_number": 1}]  # fmt: skip
         message = refusal(create(api, "dev", body(api, fresh, logs=logs)), 500)
     finally:
-        with api.database.open() as db, db.write() as session:
-            session.connection().exec_driver_sql("ALTER TABLE lost_lines RENAME TO log_lines")
+        with api.database.open() as db, db.write():
+            db.connection.exec_driver_sql("ALTER TABLE lost_lines RENAME TO log_lines")
 
     assert "log has it as" in message
 

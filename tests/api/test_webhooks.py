@@ -225,8 +225,8 @@ def test_one_that_hangs_holds_up_no_other_and_is_given_up(sending: Api, make: Ca
 def test_a_secret_that_cannot_be_read_any_more_is_said(sending: Api, make: Callable[[str], dict[str, Any]]) -> None:
     with Receiver() as receiver:
         made = make(receiver.url)
-        with sending.database.open() as db, db.write() as session:
-            session.connection().exec_driver_sql("UPDATE webhooks SET secret_sealed = 'of another key'")
+        with sending.database.open() as db, db.write():
+            db.connection.exec_driver_sql("UPDATE webhooks SET secret_sealed = 'of another key'")
 
         sending.call("ada", "POST", f"{PATH}/{made['id']}/test")
 

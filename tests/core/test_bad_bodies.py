@@ -147,6 +147,8 @@ def test_what_is_no_json_object_is_refused(served: Served, wrong: bytes, words: 
         b'"docstring" :"a","docstring"\n:"b"',
         b'"docstring":"a","docs\\u0074ring":"b"',
         b'"metadata":{"x":1,"docstring":{},"docstring":2}',
+        b'"x":"\\u0022:","docstring":"a","docstring":"b"',
+        b'"x":"\\"\\u003A","docstring":"a","docstring":"b"',
         b'"phases":[[[{"docstring":1}, {"docstring":null,"docstring":null}]]]',
     ],
 )

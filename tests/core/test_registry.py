@@ -16,7 +16,7 @@ from portal.models import Attachment, Phase, ProcedureVersion, Run, Station, Sta
 from portal.services import presence
 from portal.services.actors import SYSTEM
 from portal.services.attachments import create_attachment, receive_upload
-from portal.services.audit import AuditQuery, list_entries
+from portal.services.audit_trail import AuditQuery, list_entries
 from portal.services.batches import create_batch
 from portal.services.paging import Place
 from portal.services.procedure_lists import ProcedureQuery, page_procedures, show_procedure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,8 @@ from portal.database import Database, Db
 from portal.services.metadata import read_filter
 from portal.services.paging import Place
 from portal.services.run_filters import RunFilter
-from portal.services.run_lists import page_runs
+from portal.services.run_lists import RUNS, page_runs
+from portal.services.run_removal import delete_runs
 from portal.services.runs import create_run
 from tests.cast import NOON, Cast, run_in
 
@@ -113,7 +114,7 @@ def is_slow(step: str, plan: list[str]) -> bool:
     return "TEMP B-TREE" in step and not (is_merged and any("SEARCH runs USING INDEX sqlite_auto" in s for s in plan))
 
 
-@pytest.mark.parametrize("sort_by", ["created_at", "duration", "started_at"])
+@pytest.mark.parametrize("sort_by", list(RUNS.sorts))
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 def test_an_order_is_read_from_its_index(db: Db, database: Database, cast: Cast, sort_by: str) -> None:
     store(db, cast, 8)
@@ -122,8 +123,60 @@ def test_an_order_is_read_from_its_index(db: Db, database: Database, cast: Cast,
     with listening(database) as heard:
         page_runs(db, cast.vera, RunFilter(), Place(sort_by, limit=3, cursor=cursor))
 
-    plan = explain(db, *heard[-1])
-    assert not [step for step in plan if "TEMP B-TREE" in step], plan
+    assert len(heard) <= 3
+    for statement, parameters in heard:
+        plan = explain(db, statement, parameters)
+        assert not [step for step in plan if "TEMP B-TREE" in step or step.startswith("SCAN runs")], plan
+
+
+@pytest.mark.parametrize("is_descending", [True, False])
+@pytest.mark.parametrize("sort_by", list(RUNS.sorts))
+def test_the_pages_of_an_order_hold_each_run_once(db: Db, cast: Cast, sort_by: str, is_descending: bool) -> None:
+    store(db, cast, 20)
+    whole = page_runs(db, cast.vera, RunFilter(), Place(sort_by, is_descending, limit=50)).items
+    walked: list[str] = []
+    cursor: int | None = 0
+
+    while cursor is not None:
+        page = page_runs(db, cast.vera, RunFilter(), Place(sort_by, is_descending, limit=3, cursor=cursor))
+        delete_runs(db, cast.dev, [page.items[-1].id])  # the list goes on behind it all the same
+        walked += [row.id for row in page.items]
+        cursor = page.next_cursor
+
+    assert walked == [row.id for row in whole]
+    assert len(walked) == 20
+
+
+def test_a_run_of_a_bench_whose_clock_is_ahead_is_found_by_when_it_was_stored(db: Db, cast: Cast) -> None:
+    ahead = {"started_at": (NOON + timedelta(days=2)).isoformat(), "ended_at": (NOON + timedelta(days=3)).isoformat()}
+    create_run(db, cast.bench, run_in(cast, serial_number="AHEAD", **ahead), now=NOON)
+    create_run(db, cast.bench, run_in(cast, serial_number="RIGHT"), now=NOON + timedelta(minutes=1))
+    create_run(db, cast.bench, run_in(cast, serial_number="LATER"), now=NOON + timedelta(days=2))
+
+    found = page_runs(db, cast.vera, RunFilter(created_before=NOON + timedelta(days=1)), Place("started_at")).items
+
+    assert [row.serial_number for row in found] == ["AHEAD", "RIGHT"]
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+def test_of_two_bounds_a_page_begins_at_its_own(db: Db, database: Database, cast: Cast) -> None:
+    store(db, cast, 300)  # more than are looked up one by one
+    query = RunFilter(created_before=datetime.now(UTC), started_before=NOON + timedelta(days=1))
+    cursor = page_runs(db, cast.vera, query, Place("started_at", limit=3)).next_cursor or 0
+
+    with listening(database) as heard:
+        page_runs(db, cast.vera, query, Place("started_at", limit=3, cursor=cursor))
+
+    assert "SEARCH runs USING INDEX ix_runs_started_at_id ((started_at,id)<(?,?))" in explain(db, *heard[-1])
+
+
+def test_a_span_of_few_runs_is_looked_up(db: Db, cast: Cast) -> None:
+    store(db, cast, 5)
+    create_run(db, cast.bench, run_in(cast, serial_number="SLOW", ended_at=(NOON + timedelta(hours=1)).isoformat()))
+
+    found = page_runs(db, cast.vera, RunFilter(duration_min_ms=3_600_000), Place("started_at")).items
+
+    assert [row.serial_number for row in found] == ["SLOW"]
 
 
 def test_a_page_costs_the_same_statements_however_much_there_is(db: Db, database: Database, cast: Cast) -> None:

@@ -180,6 +180,28 @@ def test_transitions_are_forgotten_once_their_days_are_kept(db: Db, cast: Cast) 
     assert strip_of(db, station_id, NOON) == before
 
 
+def test_time_outside_of_the_shifts_counts_neither_way(db: Db, cast: Cast) -> None:
+    """On at 18:00, off at 6:00, as every night; and an outage in the shift."""
+    station_id, midnight = cast.station.id, datetime(2026, 11, 19, tzinfo=UTC)
+    day_of_work = ((6, "up"), (10, "down"), (11, "up"), (18, "down"))
+    steps = [
+        (midnight + day * DAY + timedelta(hours=hour), state) for day in range(-3, 1) for hour, state in day_of_work
+    ]
+    lives(db, station_id, midnight - 4 * DAY, steps)
+    with db.write():
+        calendar = [{"day": day, "from": "06:00", "to": "18:00"} for day in ("mon", "tue", "wed", "thu", "fri")]
+        db.session.execute(update(Station).where(Station.id == station_id).values(shifts=calendar))
+
+    days = {one.day: one for one in strip_of(db, station_id, midnight + DAY).days}
+
+    wednesday, sunday = days[date(2026, 11, 18)], days[date(2026, 11, 15)]
+    assert (wednesday.off_s, wednesday.up_s, wednesday.down_s) == (43_200, 39_600, 3600)
+    assert (wednesday.percent, wednesday.level) == (91.66, "much")
+    assert (sunday.up_s, sunday.down_s) == (0, 0)
+    day = read_uptime(db, cast.vera, station_id, "24h", midnight + DAY)
+    assert day.seconds["off"] == 43_200
+
+
 @pytest.mark.parametrize(
     ("seconds", "level"),
     [

@@ -152,6 +152,7 @@ def test_from_the_first_administrator_to_the_record(portal, page, new_page: Call
     page.goto("/runs")
     expect(page.locator("main")).to_contain_text(GOOD_UNIT)
     accessible(page)
+    expect(watcher.locator(f"#station-{station_id}-now")).to_contain_text("PASS")
 
     bench.stop()
     expect(watcher.locator(f"#station-{station_id}-status")).to_contain_text("offline", timeout=10_000)

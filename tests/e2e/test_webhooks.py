@@ -54,6 +54,7 @@ def test_an_administrator_sets_one_up_and_sees_a_test_arrive(portal: PortalProce
     with Receiver() as receiver:
         sign_in(page)
         page.get_by_role("link", name="Settings").click()
+        page.get_by_role("navigation", name="Settings").get_by_role("link", name="Webhooks").click()
         accessible(page)
         page.get_by_role("link", name="New webhook").first.click()
         accessible(page)
@@ -68,7 +69,7 @@ def test_an_administrator_sets_one_up_and_sees_a_test_arrive(portal: PortalProce
         expect(page.get_by_text("answered 204")).to_be_visible()
         accessible(page)
     assert [one.body["event"] for one in receiver.came] == ["webhook.test"]
-    page.get_by_role("link", name="Webhooks").click()
+    page.get_by_role("link", name="Webhooks").first.click()
     expect(page.get_by_role("row", name=receiver.url)).to_contain_text("taken")
     accessible(page)
     page.set_viewport_size({"width": 390, "height": 800})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from datetime import timedelta
 
 import pytest
 
@@ -14,6 +15,7 @@ from portal.services.stations import StationFacts
 from station.operator_view import Screen
 from station.protocol import (
     CommandResult,
+    Heartbeat,
     LinkedProcedure,
     Model,
     ProceduresChanged,
@@ -30,7 +32,8 @@ FACTS = StationFacts("s1", "Bench 7", (LinkedProcedure(procedure_id="p1", identi
 class Wire:
     """The station's end of a link, as far as the portal sees it."""
 
-    def __init__(self) -> None:
+    def __init__(self, key_id: str | None = None) -> None:
+        self.key_id = key_id
         self.sent: list[Model] = []
         self.ended: list[int] = []
         self.answer = lambda command: None
@@ -179,3 +182,28 @@ def test_who_joins_gets_the_state_and_then_only_what_follows():
     hub.publish("another", now)
 
     assert [b"unseen" in got[0], b"after" in got[1], len(got)] == [True, True, 2]
+
+
+def test_only_the_link_of_a_dead_key_is_ended(station):
+    wire = Wire("k1")
+    station.attach(wire)
+
+    ended = [station.end_link(1008, "why", key_ids=frozenset(keys)) for keys in ((), ("k2",), ("k1", "k2"))]
+
+    assert ended == [False, False, True]
+    assert wire.ended == [1008]
+
+
+def test_the_newest_heartbeat_says_how_the_machine_is_and_nonsense_is_left_out(station):
+    station.attach(Wire())
+    sent_at = START + timedelta(seconds=90)
+
+    station.on_heartbeat(Heartbeat(cpu_percent=12.5, memory_used_mb=900, disk_free_mb=70, sent_at=sent_at), START)
+    good = station.vitals
+    station.on_heartbeat(Heartbeat(cpu_percent=float("nan"), memory_used_mb=-1, disk_free_mb=10**30), START)
+    bad = station.vitals
+    station.attach(Wire())
+
+    assert (good.cpu_percent, good.memory_used_mb, good.disk_free_mb, good.clock_ahead_s) == (12.5, 900, 70, 90)
+    assert (bad.cpu_percent, bad.memory_used_mb, bad.disk_free_mb, bad.clock_ahead_s) == (None, None, None, None)
+    assert station.vitals is None

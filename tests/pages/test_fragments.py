@@ -33,7 +33,7 @@ ONLINE = PresenceNow("up", datetime.now(UTC) - timedelta(minutes=3), "connected"
 NEVER = PresenceNow("none", None, None)
 
 
-@pytest.mark.parametrize("part", ["status", "run", "live", "enrolment"])
+@pytest.mark.parametrize("part", ["status", "now", "run", "live", "enrolment", "machine"])
 @pytest.mark.parametrize("station", [Row(ONLINE, last_run=RUN), Row(NEVER), Row(ONLINE, procedures=("x",))])
 @pytest.mark.parametrize("activity", [None, RUNNING])
 def test_a_fragment_renders_without_a_request_and_has_its_id(

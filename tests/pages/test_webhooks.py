@@ -24,10 +24,12 @@ def test_an_empty_list_teaches_the_next_step(admin: FlaskClient) -> None:
     assert "No webhook yet" in admin.get("/settings/webhooks").text
 
 
-def test_the_settings_begin_with_the_people(admin: FlaskClient) -> None:
+def test_the_settings_lead_to_all_that_there_is(admin: FlaskClient) -> None:
     answer = admin.get("/settings")
 
-    assert (answer.status_code, answer.location) == (303, "/settings/people")
+    assert answer.status_code == 200
+    for place in ("/settings/people", "/settings/teams", "/settings/webhooks", "/settings/audit", "/settings/about"):
+        assert f'href="{place}"' in answer.text
 
 
 def test_a_new_webhook_shows_its_secret_once_and_to_its_maker_only(

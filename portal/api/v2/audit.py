@@ -10,7 +10,7 @@ from portal.api.operations import Operations
 from portal.api.v2 import shapes
 from portal.api.v2.shapes import Instant, PageIn, PageMeta
 from portal.services.actors import Permission
-from portal.services.audit import AuditQuery, list_entries
+from portal.services.audit_trail import AuditQuery, list_entries
 from portal.services.run_input import Instant as InstantIn
 from portal.web import actor, db
 
@@ -45,7 +45,10 @@ class AuditObject(TypedDict):
 
 
 class AuditOut(TypedDict):
-    """One change. ``details``: what the action says more, under names that depend on it."""
+    """One change. ``details``: what the action says more, under names that depend on it.
+
+    ``before`` and ``after``: the fields that are other than they were, with their values; null where there are none.
+    """
 
     id: str
     at: Instant
@@ -53,6 +56,9 @@ class AuditOut(TypedDict):
     actor: AuditActor
     object: AuditObject
     details: dict[str, Any]
+    address: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
 
 
 class AuditPage(TypedDict):
@@ -71,7 +77,14 @@ def index(query: AuditIn) -> Any:
 
     For those who manage people and keys.
     """
-    wanted = AuditQuery(query.object_kind, query.object_id, query.action, query.actor_id, query.after, query.before)
+    wanted = AuditQuery(
+        object_kind=query.object_kind,
+        object_id=query.object_id,
+        action=query.action,
+        actor_id=query.actor_id,
+        after=query.after,
+        before=query.before,
+    )
     return shapes.page_out(list_entries(db(), actor(), wanted, query.place("at")), _entry)
 
 
@@ -83,4 +96,7 @@ def _entry(entry: Any) -> AuditOut:
         "actor": {"kind": entry.actor_kind, "id": entry.actor_id, "name": entry.actor_name},
         "object": {"kind": entry.object_kind, "id": entry.object_id, "name": entry.object_name},
         "details": entry.details,
+        "address": entry.address,
+        "before": entry.before,
+        "after": entry.after,
     }

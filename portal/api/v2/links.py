@@ -43,7 +43,13 @@ class LinkOut(TypedDict):
 
 
 @api.put(
-    PATH, "stations.link_procedure", answer=LinkOut, needs=Permission.EDIT, who="people", errors=(404,), is_ours=True
+    PATH,
+    "stations.link_procedure",
+    answer=LinkOut,
+    needs=Permission.EDIT,
+    who="people",
+    errors=(404, 409),
+    is_ours=True,
 )
 def link(id: str, procedure_id: str) -> LinkOut:  # noqa: A002  (the interface's name)
     """Let a station run a procedure.
@@ -67,7 +73,7 @@ def unlink(id: str, procedure_id: str) -> LinkOut:  # noqa: A002
 
 @api.post(
     "/api/trpc/station.linkProcedure", "stations.link_procedure_by_call", body=LinkIn, answer=LinkOut,
-    needs=Permission.EDIT, who="people", errors=(404,), is_ours=True,
+    needs=Permission.EDIT, who="people", errors=(404, 409), is_ours=True,
 )  # fmt: skip
 def link_by_call(body: LinkIn) -> LinkOut:
     """Let a station run a procedure: the older call.

@@ -11,7 +11,6 @@ from portal.api.v2 import shapes
 from portal.api.v2.names import name, uuid
 from portal.api.v2.shapes import IdOut, PageIn, PageMeta
 from portal.api.v2.whoami import ORGANIZATION
-from portal.errors import NotFound
 from portal.services.actors import Permission
 from portal.services.metadata import Metadata, MetadataChanges, read_filter
 from portal.services.procedures import ProcedureRef
@@ -25,6 +24,7 @@ from portal.services.station_lists import (
     page_stations,
 )
 from portal.services.station_removal import remove_station
+from portal.services.station_teams import TeamRef
 from portal.services.stations import LONGEST_NAME, StationChanges, create_station, update_station
 from portal.web import actor, db
 
@@ -44,7 +44,10 @@ class StationIn(In):
 
 
 class StationChangesIn(In):
-    """What shall be other than it is. ``image_id``: an uploaded file; empty for no picture any more."""
+    """What shall be other than it is.
+
+    ``image_id``: an uploaded file; empty for no picture any more. ``team_id``: null for no team any more.
+    """
 
     name: Name = ""
     image_id: str | None = None
@@ -53,7 +56,8 @@ class StationChangesIn(In):
 
     def changes(self) -> StationChanges:
         """For the service: what was given, and nothing else."""
-        return StationChanges(self.name or None, self.image_id, self.metadata or None)
+        team_id = (self.team_id or "") if "team_id" in self.model_fields_set else None
+        return StationChanges(self.name or None, self.image_id, self.metadata or None, team_id)
 
 
 class StationListIn(PageIn):
@@ -66,7 +70,7 @@ class StationListIn(PageIn):
 
 
 class TeamOut(TypedDict):
-    """A team; there are none yet."""
+    """The team that a station belongs to."""
 
     id: str
     name: str
@@ -162,9 +166,8 @@ def create(body: StationIn) -> IdOut:
 
     Names are unique. It gets its key when its program is enrolled, or by a command.
     """
-    _refuse_team(body.team_id)
     procedures = [body.procedure_id] if body.procedure_id is not None else []
-    return {"id": create_station(db(), actor(), body.name, procedures, body.metadata).id}
+    return {"id": create_station(db(), actor(), body.name, procedures, body.metadata, body.team_id).id}
 
 
 @api.get("/api/v2/stations", "stations.list", query=StationListIn, answer=StationPage, who="people")
@@ -198,11 +201,10 @@ def show(id: str) -> Tagged:  # noqa: A002  (the interface's name)
     who="people", errors=(404, 409), takes_if_match=True,
 )  # fmt: skip
 def update(id: str, body: StationChangesIn, if_match: str | None) -> StationNamed:  # noqa: A002
-    """Rename a station, give it a picture, change its metadata.
+    """Rename a station, give it a picture or a team, change its metadata.
 
     Keys of metadata that are not named stay; null removes one.
     """
-    _refuse_team(body.team_id)
     station = update_station(db(), actor(), id, body.changes(), if_match)
     return {"id": station.id, "name": station.name}
 
@@ -215,12 +217,8 @@ def remove(id: str) -> IdOut:  # noqa: A002
 
     Its keys stop working at once, and its name is free again. Its runs stay.
     """
-    return {"id": remove_station(db(), actor(), id)}
-
-
-def _refuse_team(team_id: str | None) -> None:
-    if team_id:
-        raise NotFound("team: this portal has none")
+    remove_station(db(), actor(), id)
+    return {"id": id}
 
 
 def _tagged(found: StationDescription) -> Tagged:
@@ -232,7 +230,7 @@ def _tagged(found: StationDescription) -> Tagged:
         "connection_status": status,
         "procedures": [_procedure(one) for one in found.procedures],
         "organization_slug": ORGANIZATION["slug"],
-        "team": None,
+        "team": _team(found.team),
         "metadata": found.metadata,
     }
     return Tagged(body, found.etag)
@@ -248,9 +246,13 @@ def _entry(one: StationEntry, *, with_metadata: bool) -> Any:
         "name": one.name,
         "procedures": [_listed(procedure) for procedure in one.procedures],
         "procedures_count": len(one.procedures),
-        "team": None,
+        "team": _team(one.team),
     }
     return found | ({"metadata": one.metadata} if with_metadata else {})
+
+
+def _team(team: TeamRef | None) -> TeamOut | None:
+    return {"id": team.id, "name": team.name} if team is not None else None
 
 
 def _listed(procedure: ProcedureRef) -> dict[str, Any]:

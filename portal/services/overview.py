@@ -1,0 +1,189 @@
+"""What the start page shows, in a fixed number of statements: tiles of stations, the day's figures, who is offline."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy.orm import aliased
+
+from portal.models import Installation, Procedure, Run, Station, StationProcedure, Unit
+from portal.services.actors import Actor, Permission, require
+from portal.services.presence import PresenceNow
+from portal.services.procedures import ProcedureRef
+from portal.services.station_days import midnight
+from portal.services.station_lookup import visible_runs, visible_stations
+from portal.services.stations import RunRef, StationRow
+
+if TYPE_CHECKING:
+    from portal.database import Db
+
+MOST_TILES = 60
+MOST_OFFLINE = 8
+ZONE = "UTC"  # in which the portal's days are cut; see `station_days.zone_of`
+OFFLINE = ("down", "off", "unknown")
+# What needs a look comes first.
+_ORDER = case({"down": 0, "unknown": 1, "up": 2, "off": 3}, value=Station.presence, else_=4)
+
+
+@dataclass(frozen=True)
+class FirstPass:
+    """Units that were tested for the first time by their procedure, and how many of them passed. No simulated runs."""
+
+    tested: int = 0
+    passed: int = 0
+
+    @property
+    def percent(self) -> float | None:
+        """None where nothing was tested."""
+        return 100 * self.passed / self.tested if self.tested else None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The day in numbers. ``runs`` and ``today`` since midnight in `ZONE`; ``week``: seven days, with today."""
+
+    runs: int
+    simulated: int
+    today: FirstPass
+    week: FirstPass
+    week_before: FirstPass
+
+
+@dataclass(frozen=True)
+class OfflineStation:
+    """A station that was online and is not."""
+
+    id: str
+    name: str
+    presence: PresenceNow
+
+
+@dataclass(frozen=True)
+class FleetNow:
+    """Counts of stations; the tiles of some of them, those that need a look first; the offline ones, newest first."""
+
+    stations: int
+    online: int
+    offline: int
+    uploads_waiting: int
+    tiles: list[StationRow]
+    newly_offline: list[OfflineStation]
+
+
+def show_fleet(db: Db, actor: Actor, active_ids: Collection[str] = ()) -> FleetNow:
+    """All of it, in four statements. ``active_ids``: stations that test now, whose tiles come first. `Forbidden`."""
+    require(actor, Permission.VIEW)
+    is_present = and_(Station.archived_at.is_(None), *visible_stations(actor))
+    counts = (
+        select(Station.presence, func.count(), func.sum(func.coalesce(Installation.uploads_waiting, 0)))
+        .outerjoin(Installation, and_(Installation.station_id == Station.id, Installation.revoked_at.is_(None)))
+        .where(is_present)
+        .group_by(Station.presence)
+    )
+    by_state = {state: (count, int(waiting)) for state, count, waiting in db.session.execute(counts)}
+    offline = (
+        select(Station)
+        .where(is_present, Station.presence.in_(OFFLINE))
+        .order_by(Station.presence_since.desc(), Station.id)
+        .limit(MOST_OFFLINE)
+    )
+    return FleetNow(
+        stations=sum(count for count, _ in by_state.values()),
+        online=by_state.get("up", (0, 0))[0],
+        offline=sum(by_state.get(state, (0, 0))[0] for state in OFFLINE),
+        uploads_waiting=sum(waiting for _, waiting in by_state.values()),
+        tiles=_tiles(db, actor, active_ids),
+        newly_offline=[OfflineStation(one.id, one.name, PresenceNow.of(one)) for one in db.session.scalars(offline)],
+    )
+
+
+def show_figures(db: Db, actor: Actor, now: datetime | None = None) -> Figures:
+    """The day and the week in numbers, in one statement. Raises `Forbidden`."""
+    require(actor, Permission.VIEW)
+    today = midnight((now or datetime.now(UTC)).date(), ZONE)
+    week, week_before = today - timedelta(days=6), today - timedelta(days=13)
+    earlier = aliased(Run)
+    is_first = (
+        ~select(earlier.id)
+        .where(
+            earlier.unit_id == Run.unit_id,
+            earlier.procedure_id == Run.procedure_id,
+            earlier.started_at < Run.started_at,
+            earlier.is_simulated.is_(False),
+        )
+        .exists()
+    )
+    counted = (
+        select(Run.started_at, Run.outcome, Run.is_simulated, case((is_first, 1), else_=0).label("is_first"))
+        .where(Run.started_at >= week_before, *visible_runs(actor))
+        .subquery()
+    )
+    is_real = and_(counted.c.is_simulated.is_(False), counted.c.is_first == 1)
+    is_pass = and_(is_real, counted.c.outcome == "PASS")
+    in_today, in_week = counted.c.started_at >= today, counted.c.started_at >= week
+    before = counted.c.started_at < week
+    found = db.session.execute(
+        select(
+            _count(in_today),
+            _count(and_(in_today, counted.c.is_simulated)),
+            *(_count(and_(when, what)) for when in (in_today, in_week, before) for what in (is_real, is_pass)),
+        )
+    ).one()
+    runs, simulated, *firsts = (int(number or 0) for number in found)
+    return Figures(runs, simulated, FirstPass(*firsts[:2]), FirstPass(*firsts[2:4]), FirstPass(*firsts[4:]))
+
+
+def _count(which: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((which, 1), else_=0))
+
+
+def _tiles(db: Db, actor: Actor, active_ids: Collection[str]) -> list[StationRow]:
+    last = (
+        select(Run.id)
+        .where(Run.station_id == Station.id)
+        .order_by(Run.started_at.desc(), Run.id.desc())
+        .limit(1)
+        .correlate(Station)
+        .scalar_subquery()
+    )
+    active = sorted(active_ids)[: 2 * MOST_TILES]
+    wanted = (
+        select(Station, Run, Unit.serial_number)
+        .outerjoin(Run, Run.id == last)
+        .outerjoin(Unit, Unit.id == Run.unit_id)
+        .where(Station.archived_at.is_(None), *visible_stations(actor))
+        .order_by(case((Station.id.in_(active), 0), else_=1), _ORDER, Station.name_key, Station.id)
+        .limit(MOST_TILES)
+    )
+    found = db.session.execute(wanted).all()
+    linked = _linked(db, [station.id for station, *_ in found])
+    return [
+        StationRow(
+            id=station.id,
+            number=station.number,
+            name=station.name,
+            presence=PresenceNow.of(station),
+            procedures=linked.get(station.id, []),
+            last_run=RunRef(run.id, run.outcome, run.started_at, serial) if run is not None else None,
+            uploads_waiting=0,
+            program_version=None,
+        )
+        for station, run, serial in found
+    ]
+
+
+def _linked(db: Db, station_ids: Sequence[str]) -> dict[str, list[ProcedureRef]]:
+    wanted = (
+        select(StationProcedure.station_id, Procedure.id, Procedure.name, Procedure.identifier)
+        .join(Procedure, Procedure.id == StationProcedure.procedure_id)
+        .where(StationProcedure.station_id.in_(station_ids))
+        .order_by(Procedure.name_key, Procedure.id)
+    )
+    found: dict[str, list[ProcedureRef]] = {}
+    for station_id, *procedure in db.session.execute(wanted):
+        found.setdefault(station_id, []).append(ProcedureRef(*procedure))
+    return found
