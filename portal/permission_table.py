@@ -20,7 +20,7 @@ from portal.settings import load_settings
 
 SIGNED_OUT, STATION = "signed out", "a station"
 WHO = (SIGNED_OUT, STATION, *(role.value for role in Role))
-SOCKETS = frozenset({"live.fleet", "live.operator"})
+SOCKETS = frozenset({"live.fleet", "live.machine", "live.operator"})
 YES, SIGN_IN, BENCH = "yes", "sign in", "bench"
 DECLARATION = "portal/pages/access.py"
 FILE = Path(__file__).parent.parent / "docs" / "permissions.md"

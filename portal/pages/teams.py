@@ -88,5 +88,5 @@ def _page(team_id: str, form: Form | None = None, status: int = 200) -> Response
         status=status,
         team=team,
         form=Form({"name": team.name, **shown.values}, chosen, shown.errors, shown.problem),
-        people=[(one.id, one.name or one.email, one.email) for one in list_users(db(), actor())],
+        people=[(one.id, one.name or one.email, one.email if one.name else None) for one in list_users(db(), actor())],
     )
