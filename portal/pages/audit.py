@@ -15,11 +15,11 @@ from portal.pages.csv_lines import csv_lines
 from portal.pages.hx import render
 from portal.pages.sign_in import signed_in_only
 from portal.services import audit_trail
-from portal.services import stations as station_services
 from portal.services.actors import Actor, Permission, can, require
 from portal.services.audit import WORDS
 from portal.services.audit_trail import AuditQuery, AuditRow
 from portal.services.paging import Place
+from portal.services.station_lookup import get_station_or_archived
 from portal.web import actor, db, portal
 
 pages = signed_in_only(Blueprint("audit", __name__))
@@ -124,7 +124,7 @@ def export(form: str) -> Response:
 def station(station_id: str) -> Response:
     """All that was done to one station, for whoever may see it."""
     query = TrailQuery.of(())
-    found = station_services.get_station(db(), actor(), station_id)
+    found = get_station_or_archived(db(), actor(), station_id)
     page = audit_trail.page_activity(db(), actor(), station_id, _place(query))
     here = url_for("audit.station", station_id=station_id)
     return render(
