@@ -198,8 +198,8 @@ def happened(row: Row, answer: TestResponse, cell: str) -> bool:
     return status not in NOT_DONE or (row.endpoint in UNKNOWN and status in UNKNOWN[row.endpoint])
 
 
-# Admitted, and refused for another reason: there are no deployments, no machine is enrolled, the station is not archived,
-# and a signed address proves itself.
+# Admitted, and refused for another reason: there are no deployments, no machine is enrolled, the station is not
+# archived, and a signed address proves itself.
 UNKNOWN = {
     "deployments_v2.deployments_get": {404},
     "installations.revoke": {404},
