@@ -42,6 +42,7 @@ def put_station_into(portal: PortalProcess, station: str, team: str) -> None:
 
 def invite(owner: Page, email: str, role: str, team: str) -> str:
     owner.get_by_role("link", name="Settings").click()
+    owner.get_by_label("Settings").get_by_role("link", name="People").click()
     accessible(owner)
     owner.get_by_role("link", name="Invite").click()
     accessible(owner)
