@@ -14,7 +14,7 @@ from portal.services.measurement_statistics import MOST_VALUES_OF_ONE, show_hist
 from portal.services.procedure_stations import linked_stations, list_versions
 from portal.services.procedures import get_procedure
 from portal.services.statistics_scope import MOST_RUNS_IN_PIECES, scoped
-from portal.web import actor, db
+from portal.web import actor, db, portal
 
 pages = signed_in_only(Blueprint("measurements", __name__))
 
@@ -26,8 +26,8 @@ def show(procedure_id: str, name: str) -> Response:
     """The page. Names may hold slashes."""
     now = datetime.now(UTC)
     procedure = get_procedure(db(), actor(), procedure_id)
-    query = StatisticsQuery.of(request, now)
-    history = show_history(db(), actor(), scoped(db(), query.scope(procedure.id)), name)
+    query = StatisticsQuery.of(request, now, portal().settings.time_zone)
+    history = show_history(db(), actor(), scoped(db(), actor(), query.scope(procedure.id)), name)
     control, out = control_chart(history) if history is not None else (None, 0)
     return render(
         "procedures/measurement.html",

@@ -26,7 +26,7 @@ def index() -> Response:
         fleet=fleet,
         activities=activities_of(fleet.tiles),
         figures=overview.show_figures(db(), actor()),
-        zone=overview.ZONE,
+        zone=portal().settings.time_zone,
         runs=list_runs(db(), actor(), RunQuery(limit=RECENT_RUNS)).items,
         may_create=can(actor(), Permission.EDIT),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Request
 
@@ -19,15 +20,19 @@ EARLIEST = date(2000, 1, 1)
 
 @dataclass(frozen=True)
 class StatisticsQuery:
-    """The filters that are set, by name, and the span of days. ``problem``: what of the address was not understood."""
+    """The filters that are set, by name, and the span of days, which are those of ``zone``.
+
+    ``problem``: what of the address was not understood.
+    """
 
     args: dict[str, str]
     first: date
     last: date
+    zone: str
     problem: str | None
 
     @classmethod
-    def of(cls, request: Request, now: datetime) -> StatisticsQuery:
+    def of(cls, request: Request, now: datetime, zone: str) -> StatisticsQuery:
         """From the address. A day that is none, or a span that is turned round, is said and not followed."""
         args = {}
         for name in FIELDS:
@@ -42,7 +47,8 @@ class StatisticsQuery:
             except ValueError:
                 if args.pop(name, None):
                     problem = f"The day after “{name}” is none: write it as 2026-11-25. It does not filter."
-        last = min(max(days.get("until", now.date()), EARLIEST), now.date() + timedelta(days=366))
+        today = now.astimezone(ZoneInfo(zone)).date()
+        last = min(max(days.get("until", today), EARLIEST), today + timedelta(days=366))
         first = max(days.get("from", last - timedelta(days=USUAL_DAYS - 1)), EARLIEST)
         if first > last:
             problem = "“From” is after “until”: what is shown is the one day of “until”."
@@ -52,7 +58,7 @@ class StatisticsQuery:
             problem = f"At most {LONGEST_SPAN // 366} years are shown at once: from {first.isoformat()} on."
         if "station" in args and not is_id(args["station"]):
             del args["station"]
-        return cls(args, first, last, problem)
+        return cls(args, first, last, zone, problem)
 
     def __getitem__(self, name: str) -> str:
         """For templates: what is typed or chosen, else empty."""
@@ -69,6 +75,7 @@ class StatisticsQuery:
             procedure_id=procedure_id,
             first=self.first,
             last=self.last,
+            zone=self.zone,
             station_id=self["station"] or None,
             version=self["version"] or None,
             part_number=self["part"] or None,

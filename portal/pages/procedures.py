@@ -145,7 +145,7 @@ def restore(procedure_id: str) -> ResponseReturnValue:
 def _page(procedure_id: str, form: Form | None, status: int = 200) -> Response:
     now = datetime.now(UTC)
     procedure = procedure_services.get_procedure(db(), actor(), procedure_id)
-    query = StatisticsQuery.of(request, now)
+    query = StatisticsQuery.of(request, now, portal().settings.time_zone)
     return render(
         "procedures/show.html",
         "procedures/_statistics.html",
@@ -164,7 +164,7 @@ def _page(procedure_id: str, form: Form | None, status: int = 200) -> Response:
 
 def _statistics(procedure: Procedure, query: StatisticsQuery) -> dict[str, Any]:
     scope = query.scope(procedure.id)
-    conditions = scoped(db(), scope)
+    conditions = scoped(db(), actor(), scope)
     yields = yields_over_time(db(), actor(), scope, conditions)
     phases = phase_figures(db(), actor(), conditions) if yields.runs else []
     measurements, is_cut = list_figures(db(), actor(), conditions) if yields.runs else ([], False)

@@ -51,7 +51,7 @@ def create() -> ResponseReturnValue:
     except Invalid as invalid:
         return _form(form.refused(invalid, ("name", "procedures", "team")), status=422)
     except Conflict as conflict:
-        return _form(Form(form.values, form.lists, {"name": conflict.message}), status=409)
+        return _form(form.refused(Invalid(conflict.issues), ("name",)), status=409)
     except NotFound as missing:
         return _form(form.with_problem(f"{missing.message} Choose again."), status=422)
     hand_over(station.id, setup_tokens.issue_setup_token(db(), actor(), station.id))

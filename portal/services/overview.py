@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import aliased
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 MOST_TILES = 60
 MOST_OFFLINE = 8
-ZONE = "UTC"  # in which the portal's days are cut; see `station_days.zone_of`
 OFFLINE = ("down", "off", "unknown")
 # What needs a look comes first.
 _ORDER = case({"down": 0, "unknown": 1, "up": 2, "off": 3}, value=Station.presence, else_=4)
@@ -44,7 +44,7 @@ class FirstPass:
 
 @dataclass(frozen=True)
 class Figures:
-    """The day in numbers. ``runs`` and ``today`` since midnight in `ZONE`; ``week``: seven days, with today."""
+    """The day in numbers. ``runs`` and ``today``: since the portal's midnight; ``week``: the last seven days."""
 
     runs: int
     simulated: int
@@ -104,7 +104,8 @@ def show_fleet(db: Db, actor: Actor, active_ids: Collection[str] = ()) -> FleetN
 def show_figures(db: Db, actor: Actor, now: datetime | None = None) -> Figures:
     """The day and the week in numbers, in one statement. Raises `Forbidden`."""
     require(actor, Permission.VIEW)
-    today = midnight((now or datetime.now(UTC)).date(), ZONE)
+    zone = db.settings.time_zone
+    today = midnight((now or datetime.now(UTC)).astimezone(ZoneInfo(zone)).date(), zone)
     week, week_before = today - timedelta(days=6), today - timedelta(days=13)
     earlier = aliased(Run)
     is_first = (

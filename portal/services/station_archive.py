@@ -22,6 +22,7 @@ from portal.services.station_lookup import (
     find_station_by_name,
     get_station_or_archived,
     refuse_taken,
+    visible_stations,
 )
 
 if TYPE_CHECKING:
@@ -77,9 +78,7 @@ def show_archived(db: Db, actor: Actor, station_id: str) -> ArchivedStation:
 def list_archived(db: Db, actor: Actor) -> list[ArchivedRow]:
     """The stations that were archived last, newest first: at most `MOST_LISTED`. Raises `Forbidden`."""
     require(actor, Permission.VIEW)
-    wanted = select(Station).where(Station.archived_at.is_not(None))
-    if actor.is_station:
-        wanted = wanted.where(Station.id == actor.id)
+    wanted = select(Station).where(Station.archived_at.is_not(None), *visible_stations(actor))
     newest = wanted.order_by(Station.archived_at.desc(), Station.id.desc()).limit(MOST_LISTED)
     return [
         ArchivedRow(one.id, one.number, one.name, one.archived_at)

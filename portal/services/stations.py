@@ -19,7 +19,7 @@ from portal.models import Counter, Installation, Procedure, Run, Station, Statio
 from portal.services import audit, names
 from portal.services.actors import Actor, Permission, require
 from portal.services.presence import PresenceNow
-from portal.services.procedures import ProcedureRef, get_procedure, linked_procedures
+from portal.services.procedures import ProcedureRef, get_procedure, link_procedure, linked_procedures
 from portal.services.station_changes import StationChanges, rename_station, update_station
 from portal.services.station_details import StationDetail, show_station
 from portal.services.station_lookup import (
@@ -31,7 +31,6 @@ from portal.services.station_lookup import (
     visible_stations,
 )
 from portal.services.station_teams import get_team_ref
-from portal.services.upsert import insert_or_ignore
 from station.protocol import LinkedProcedure
 
 if TYPE_CHECKING:
@@ -104,7 +103,8 @@ def create_station(
 ) -> Station:
     """Make a station, with procedures linked to it. ``metadata``: checked already.
 
-    Raises `Invalid` and `Conflict` with the path ``name``; `NotFound` for a procedure or team; `Forbidden`.
+    Raises `Invalid` and `Conflict` with the path ``name``; `NotFound` for a procedure or team; `Conflict` for an
+    archived procedure; `Forbidden`.
     """
     require(actor, Permission.EDIT)
     name = names.clean(name, "station's name", LONGEST_NAME, "name")
@@ -128,8 +128,7 @@ def create_station(
         changes = {"team": (None, team.name)} if team is not None else None
         audit.record(db, actor, "station:created", made, changes=changes, number=made.number)
         for procedure in procedures:
-            insert_or_ignore(db, StationProcedure, station_id=made.id, procedure_id=procedure.id, linked_at=now)
-            audit.record(db, actor, "procedure:linked", made, procedure=procedure.name, procedure_id=procedure.id)
+            link_procedure(db, actor, made.id, procedure.id)
         db.announce(StationChanged(made.id))
     return made
 

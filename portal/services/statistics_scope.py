@@ -16,7 +16,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, case, select
 
 from portal.models import Run
+from portal.services.actors import Actor
 from portal.services.run_filters import Condition_, RunFilter, narrowing
+from portal.services.station_lookup import visible_runs
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -80,8 +82,8 @@ def day_number(column: Any, days: list[date], zone: str) -> ColumnElement[int]:
     return case(*bounds, else_=len(days) - 1)
 
 
-def scoped(db: Db, scope: Scope) -> list[Condition_]:
-    """The scope as conditions on `Run`. They need no joins; each part of a name is looked up once."""
+def scoped(db: Db, actor: Actor, scope: Scope) -> list[Condition_]:
+    """The scope as conditions on `Run`, of what the actor may see. No joins; each part of a name is looked up once."""
     found = narrowing(
         db,
         RunFilter(
@@ -94,7 +96,7 @@ def scoped(db: Db, scope: Scope) -> list[Condition_]:
             samples=["production"],
         ),
     )
-    found += [Run.started_at >= scope.start, Run.started_at < scope.end]
+    found += [Run.started_at >= scope.start, Run.started_at < scope.end, *visible_runs(actor)]
     if not scope.has_simulated:
         found.append(Run.is_simulated.is_(False))
     return found

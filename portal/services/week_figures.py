@@ -17,6 +17,7 @@ from sqlalchemy import and_, case, func, select
 from portal.models import ProcedureVersion, Run, Unit
 from portal.services.actors import Actor, Permission, require
 from portal.services.run_filters import Condition_
+from portal.services.station_lookup import visible_runs
 from portal.services.statistics_scope import day_number, day_start
 from portal.services.yields import Yield
 
@@ -52,7 +53,7 @@ class WeekFigures:
 
 
 def week_figures(
-    db: Db, actor: Actor, column: Any, ids: Sequence[str], where: Condition_ | None, now: datetime, zone: str = "UTC"
+    db: Db, actor: Actor, column: Any, ids: Sequence[str], where: Condition_ | None, now: datetime
 ) -> dict[str, WeekFigures]:
     """By id, with every one of ``ids``: two statements.
 
@@ -62,15 +63,16 @@ def week_figures(
     require(actor, Permission.VIEW)
     if not ids:
         return {}
-    also = [where] if where is not None else []
-    counts = _counts(db, column, ids, also, now, zone)
+    also = [*([where] if where is not None else []), *visible_runs(actor)]
+    counts = _counts(db, column, ids, also, now)
     last_runs = _last_runs(db, column, ids, also)
     return {one: _figures(counts.get(one, {}), last_runs.get(one)) for one in ids}
 
 
 def _counts(
-    db: Db, column: Any, ids: Sequence[str], also: list[Condition_], now: datetime, zone: str
+    db: Db, column: Any, ids: Sequence[str], also: list[Condition_], now: datetime
 ) -> dict[str, dict[int, list[int]]]:
+    zone = db.settings.time_zone
     today = now.astimezone(ZoneInfo(zone)).date()
     days = [today - timedelta(days=DAYS - 1 - place) for place in range(DAYS)]
     is_real = case((and_(Run.is_simulated.is_(False), Unit.sample.is_(None)), 1), else_=0)

@@ -87,7 +87,7 @@ def test_yields_over_time_are_those_of_a_plain_count(db: Db, cast: Cast) -> None
     store(db, cast)
     scope = scope_of(cast)
 
-    found = yields_over_time(db, cast.vera, scope, scoped(db, scope))
+    found = yields_over_time(db, cast.vera, scope, scoped(db, cast.vera, scope))
 
     assert found.runs == 9
     for is_first, name in ((True, "first_pass"), (False, "final")):
@@ -104,7 +104,7 @@ def test_a_scope_narrows_and_cuts_long_spans_into_weeks(db: Db, cast: Cast) -> N
 
     def runs(**changes: Any) -> int:
         scope = scope_of(cast, **changes)
-        return yields_over_time(db, cast.vera, scope, scoped(db, scope)).runs
+        return yields_over_time(db, cast.vera, scope, scoped(db, cast.vera, scope)).runs
 
     assert runs(has_simulated=True) == 10
     assert runs(first=FIRST_DAY + timedelta(days=3)) == 3
@@ -113,22 +113,24 @@ def test_a_scope_narrows_and_cuts_long_spans_into_weeks(db: Db, cast: Cast) -> N
     year = scope_of(cast, first=NOON.date() - timedelta(days=364))
     assert year.is_weekly
     assert len(year.buckets) == 53
-    assert sum(bucket.runs for bucket in yields_over_time(db, cast.vera, year, scoped(db, year)).buckets) == 9
+    assert (
+        sum(bucket.runs for bucket in yields_over_time(db, cast.vera, year, scoped(db, cast.vera, year)).buckets) == 9
+    )
 
 
 def test_only_the_newest_runs_are_counted_and_it_is_said(db: Db, cast: Cast) -> None:
     store(db, cast)
     scope = scope_of(cast)
 
-    found = yields_over_time(db, cast.vera, scope, scoped(db, scope), most=3)
+    found = yields_over_time(db, cast.vera, scope, scoped(db, cast.vera, scope), most=3)
 
     assert (found.runs, found.is_capped) == (3, True)
-    assert sum(one.count for one in phase_figures(db, cast.vera, scoped(db, scope), most=3)) == 3
+    assert sum(one.count for one in phase_figures(db, cast.vera, scoped(db, cast.vera, scope), most=3)) == 3
 
 
 def test_phases_and_measurements_are_those_of_a_plain_computation(db: Db, cast: Cast) -> None:
     store(db, cast)
-    conditions = scoped(db, scope_of(cast))
+    conditions = scoped(db, cast.vera, scope_of(cast))
     values = [5 + place / 100 for place, run in enumerate(RUNS) if not run[3]]
 
     (rails,) = phase_figures(db, cast.vera, conditions)
@@ -181,7 +183,7 @@ def test_figures_cost_the_same_number_of_statements_however_many(database: Datab
         scope = scope_of(cast, version="v1", part_number="PCBA-100")
 
         def ask() -> None:
-            conditions = scoped(db, scope)
+            conditions = scoped(db, cast.vera, scope)
             yields_over_time(db, cast.vera, scope, conditions)
             phase_figures(db, cast.vera, conditions)
             list_figures(db, cast.vera, conditions)
