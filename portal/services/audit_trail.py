@@ -93,8 +93,8 @@ class Who:
     name: str
 
 
-def list_activity(db: Db, subject: Station, limit: int) -> list[AuditRow]:
-    """The newest entries about a station, newest first. Whoever calls this has checked that they may be seen."""
+def list_activity(db: Db, subject: Station | Procedure, limit: int) -> list[AuditRow]:
+    """The newest entries about one thing, newest first. Whoever calls this has checked that they may be seen."""
     query = AuditQuery(object_kind=subject.__tablename__, object_id=subject.id)
     wanted = _narrow(select(AuditEntry), query).order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(limit)
     return [_row(entry, None) for entry in db.session.scalars(wanted)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from portal.database import Database, Db
 from portal.errors import Conflict, Forbidden, Invalid
 from portal.models import Run
-from portal.services.audit import list_activity
+from portal.services.audit_trail import list_activity
 from portal.services.measurement_statistics import Spread, cpk, list_figures, show_history
 from portal.services.paging import Place
 from portal.services.phase_statistics import phase_figures
@@ -216,7 +216,7 @@ def test_an_archived_procedure_leaves_lists_and_stations_and_comes_back(db: Db, 
     restore_procedure(db, cast.dev, cast.procedure.id)
 
     assert [one.id for one in linked_procedures(db, cast.station.id)] == [cast.procedure.id]
-    assert [row.what for row in list_activity(db, cast.procedure)][:2] == [
+    assert [row.what for row in list_activity(db, cast.procedure, 20)][:2] == [
         "restored it, linked to 1 stations", "archived it and ended its links to 1 stations",
     ]  # fmt: skip
 
@@ -264,7 +264,7 @@ def test_another_identifier_is_checked_and_noted(db: Db, cast: Cast) -> None:
         change("FINAL_INSPECTION")
     change("pcba_2")
 
-    assert list_activity(db, cast.procedure)[0].what == "changed it: identifier"
+    assert list_activity(db, cast.procedure, 20)[0].what == "changed it: identifier"
 
 
 def test_days_have_23_to_25_hours() -> None:

@@ -7,7 +7,7 @@ from portal.announcements import ProceduresLinked
 from portal.database import Database, Db
 from portal.errors import Forbidden, Invalid, NotFound
 from portal.models import AuditEntry, Station, Team
-from portal.services.audit import list_activity
+from portal.services.audit_trail import list_activity
 from portal.services.procedures import linked_procedures
 from portal.services.runs import create_run
 from portal.services.station_bulk import (
@@ -37,7 +37,7 @@ def test_a_procedure_is_linked_to_many_and_who_cannot_have_it_is_named(db: Db, d
     assert [one.id for one in linked_procedures(db, cast.other_station.id)] == [
         cast.other_procedure.id, cast.procedure.id,
     ]  # fmt: skip
-    newest = list_activity(db, db.session.get_one(Station, cast.other_station.id))[0]
+    newest = list_activity(db, db.session.get_one(Station, cast.other_station.id), 20)[0]
     assert (newest.who, newest.what) == ("Dev", "linked the procedure PCBA functional test")
 
 

@@ -60,7 +60,7 @@ def test_an_archived_station_is_gone_from_lists_and_kept_in_its_records(db: Db, 
     left = show_archived(db, cast.vera, cast.station.id)
     assert (left.name, len(left.recent_runs), left.namesake_id) == ("Bench 7", 1, None)
     assert left.installations[0].revoked_reason == "removed together with its station by Dev"
-    assert left.activity[0].what == "archived it"
+    assert left.activity[0].what == "archived the station"
     (run,) = list_runs(db, cast.vera, RunQuery()).items
     assert run.station is not None
     assert run.station.name == "Bench 7"
