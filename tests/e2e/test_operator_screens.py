@@ -45,7 +45,7 @@ def shown(page: Page, app: Flask, run: RunState) -> None:
         procedures=(ProcedureChoice("p", "PCBA"),),
     )  # fmt: skip
     with app.test_request_context():
-        html = render_template("operator/page.html", view=view, may_drive=True, refusal=None)
+        html = render_template("operator/page.html", view=view, may_drive=True, has_desk=True, refusal=None)
 
     def serve(route: Route) -> None:
         path = urlsplit(route.request.url).path
