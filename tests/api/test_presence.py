@@ -38,7 +38,8 @@ def test_uptime_is_said_in_seconds_and_intervals(api: Api, station_id: str) -> N
     week = api.call("dev", "GET", f"/api/v2/stations/{station_id}/uptime?window=7d").json()
 
     assert [one["state"] for one in found["intervals"]] == ["none", "up", "down"]
-    assert (found["outages"], found["seconds"]["up"], found["uptime_percent"]) == (1, 18 * 3600, 90.0)
+    assert (found["outages"], found["seconds"]["up"]) == (1, 18 * 3600)
+    assert 89.9 < found["uptime_percent"] <= 90.0  # the outage goes on while this is read
     assert sum(found["seconds"].values()) == 24 * 3600
     # Today, which is not over, and the six days before it.
     begin, end = (datetime.fromisoformat(week[name]) for name in ("started_at", "ended_at"))
