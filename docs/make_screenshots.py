@@ -58,7 +58,12 @@ def take(browser: Browser, url: str, password: str) -> None:
     page.get_by_role("link", name="Open the record").click()
     page.wait_for_url("**/runs/**")
     save(page, "run")
-    for name, path in (("overview", "/"), ("stations", "/stations"), ("runs", "/runs")):
+    pages = {"overview": "/", "stations": "/stations", "runs": "/runs", "people": "/settings/people"}
+    for name in ("stations", "procedures"):
+        page.goto(f"/{name}")
+        pages[name.removesuffix("s")] = page.locator("tbody th a").first.get_attribute("href") or ""
+    pages["procedure"] += "?simulated=yes"
+    for name, path in pages.items():
         page.goto(path)
         time.sleep(0.5)  # the feed's first state
         save(page, name)
