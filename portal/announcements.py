@@ -23,12 +23,13 @@ class ProceduresLinked:
 class LinkRevoked:
     """Credentials of a station are worth nothing any more; ``reason`` in words.
 
-    ``key_ids``: which of its keys; None: all of them.
+    ``key_ids``: which of its keys; None: all of them. ``is_replaced``: another machine takes the place at once.
     """
 
     station_id: str
     reason: str
     key_ids: frozenset[str] | None = None
+    is_replaced: bool = False
 
 
 @dataclass(frozen=True)

@@ -272,10 +272,11 @@ class Fleet:
                 self._end_hidden(station_id)
             case announcements.RunStored(_run_id, station_id) if station_id:
                 self._show_station(station_id)
-            case announcements.LinkRevoked(station_id, reason, key_ids):
+            case announcements.LinkRevoked(station_id, reason, key_ids, is_replaced):
                 live = self.stations.find(station_id)
                 last = Replaced(reason=reason)
-                if live is not None and live.end_link(POLICY_VIOLATION, reason, last, key_ids):
+                is_cut = live is not None and live.end_link(POLICY_VIOLATION, reason, last, key_ids)
+                if is_cut and not is_replaced:  # the new machine has as long as any silence may last
                     self.presence.revoked(station_id)
             case announcements.SignedOut(token_hash):
                 self.writer.end_each(lambda sock: sock.session == token_hash, SIGNED_OUT, "signed out")

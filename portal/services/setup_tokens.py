@@ -106,7 +106,7 @@ def redeem_setup_token(db: Db, token: str, facts: MachineFacts, now: datetime | 
         if earlier is not None:
             why = _replaced_by(names.cut(facts.hostname, 100) or "unknown", next(filter(None, maker), None))
             key_ids = end_installation(db, earlier, why, now)
-            db.announce(LinkRevoked(station.id, f"it was {why}", key_ids))
+            db.announce(LinkRevoked(station.id, f"it was {why}", key_ids, is_replaced=True))
         machine = _insert_installation(db, station, facts, now)
         key = insert_key(db, "sms", "station program", station_id=station.id, installation_id=machine.id)
         actor = Actor("station", station.id, station.name, installation_id=machine.id, address=facts.address)

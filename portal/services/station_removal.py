@@ -14,6 +14,7 @@ from portal.models import (
     ApiKey,
     Attachment,
     Batch,
+    Installation,
     Part,
     ProcedureVersion,
     Revision,
@@ -85,8 +86,9 @@ def plan_removal(db: Db, actor: Actor, station_id: str, now: datetime | None = N
 def remove_station(db: Db, actor: Actor, station_id: str, now: datetime | None = None) -> bool:
     """Take the station out of service for good; its keys stop working at once, and its name is free again.
 
-    A station that has recorded anything is archived: it is in no list any more, its runs keep it. Any other one is
-    deleted. True when it was archived. Raises `NotFound`; `Forbidden`.
+    A station that has recorded anything is archived: it is in no list any more, its runs keep it. So is one whose
+    machine has ever connected, which may hold records that are not here yet. Any other one is deleted. True when it was
+    archived. Raises `NotFound`; `Forbidden`.
     """
     require(actor, Permission.EDIT)
     now = now or datetime.now(UTC)
@@ -129,9 +131,12 @@ def _is_open(station_id: str) -> tuple[ColumnElement[bool], ...]:
 
 def _has_history(db: Db, station_id: str) -> bool:
     made = (select(table.id).where(table.created_by_station_id == station_id) for table in _MADE_BY_STATIONS)
+    connected = select(Installation.id).where(
+        Installation.station_id == station_id, Installation.greeted_at.is_not(None)
+    )
     return any(
         db.session.scalar(one.limit(1)) is not None
-        for one in (select(Run.id).where(Run.station_id == station_id), *made)
+        for one in (select(Run.id).where(Run.station_id == station_id), connected, *made)
     )
 
 

@@ -174,8 +174,15 @@ const TOLD_FOR_MS = 10_000;
 const told = document.querySelector(".op-told");
 let toldTimer;
 function hush() {
-  document.getElementById("op-notice").replaceChildren();
+  const notice = document.getElementById("op-notice");
+  notice.replaceChildren();
+  delete notice.dataset.field;
 }
+// What is wrong with a field is of no interest once the field is gone: the question was answered, or taken back.
+document.addEventListener("htmx:after:swap", () => {
+  const { field } = document.getElementById("op-notice").dataset;
+  if (field && !document.getElementById(field)) hush();
+});
 function hushLater() {
   clearTimeout(toldTimer);
   toldTimer = setTimeout(() => (told.matches(":hover, :focus-within") ? hushLater() : hush()), TOLD_FOR_MS);
