@@ -8,6 +8,8 @@ import uuid
 
 from portal.errors import Invalid
 
+# Zero-width space, word joiner, byte order mark: two names that differ only in these look the same.
+_UNSEEN = frozenset("\u200b\u2060\ufeff")
 # Unicode's bidirectional controls: with them a name is read as another one, and turns what stands beside it.
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and signs without anything to see
@@ -28,6 +30,10 @@ def clean(text: str, what: str, most: int, *path: str) -> str:
         raise Invalid(f"The {what} is too long: {len(name)} characters, at most {most} are possible.", *path)
     if any(unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in name):
         raise Invalid(f"The {what} holds characters that cannot be shown, such as a line break.", *path)
+    if any(letter in _UNSEEN for letter in name):
+        raise Invalid(f"The {what} holds characters that nobody can see: type it anew.", *path)
+    if "\N{REPLACEMENT CHARACTER}" in name:
+        raise Invalid(f"The {what} holds a character that could not be read: type it anew.", *path)
     if any(letter in _TURNS for letter in name):
         raise Invalid(f"The {what} holds characters that turn the direction of reading.", *path)
     if all(unicodedata.category(letter)[0] in "CZM" or letter in _BLANK for letter in name):

@@ -164,7 +164,10 @@ class Conductor:
         elif isinstance(process, PlugProcess):
             self._hear_plug(process, message)
         else:
-            self._work.hear(process, message, self._running)
+            try:
+                self._work.hear(process, message, self._running)
+            except (KeyError, TypeError, ValueError, AttributeError):  # from a process that a phase has in its hands
+                process.refuse("It said something that makes no sense.")
 
     def _hear_plug(self, process: PlugProcess, message: dict[str, Any]) -> None:
         if process.take(message):

@@ -28,7 +28,7 @@ class Process:
         self._command, self._folder = list(command), folder
         self._child: Child | None = None
         self._has_begun = threading.Event()
-        self._is_to_end = False
+        self._fault: str | None = None
         self._thread = threading.Thread(target=self._follow, name=name, daemon=True)
         self._thread.start()
         self._has_begun.wait()
@@ -48,6 +48,11 @@ class Process:
         if self._child is not None:
             self._child.kill()
 
+    def refuse(self, why: str) -> None:
+        """End it, because what it says makes no sense. ``why``: for people, told with its end."""
+        self._fault = self._fault or why
+        self.kill()
+
     def wait(self, timeout_s: float) -> bool:
         """Until it has ended and everything that it said is in the inbox. False when time is up."""
         self._thread.join(timeout_s)
@@ -61,15 +66,25 @@ class Process:
             return
         finally:
             self._has_begun.set()
-        while not child.has_ended():
-            messages = child.read(_LISTEN_S)
-            self._take(messages, [] if messages else child.relieve())
-        self._take(*child.finish())
-        self._inbox.put((self, {"type": "ended", "status": child.status, "error": None}))
+        try:
+            while not child.has_ended():
+                messages = child.read(_LISTEN_S)
+                self._take(messages, [] if messages else child.relieve())
+            self._take(*child.finish())
+        finally:  # whatever happens in here, the conductor must not wait for it for ever
+            child.finish()
+            self._inbox.put((self, {"type": "ended", "status": child.status, "error": self._fault}))
 
     def _take(self, messages: list[bytes], output: list[tuple[Any, bytes]]) -> None:
         for line in messages:
-            self._inbox.put((self, json.loads(line)))
+            try:
+                message = json.loads(line)
+            except ValueError:
+                message = None
+            if isinstance(message, dict) and isinstance(message.get("type"), str):
+                self._inbox.put((self, message))
+            else:  # what else was on its way is lost: nothing that comes now can be trusted
+                self.refuse("It wrote into the pipe to the station, which is not its own.")
         for stream, text in output:
             message = {"type": "output", "stream": stream, "text": text.decode("utf-8", "replace")}
             self._inbox.put((self, message))

@@ -6,9 +6,13 @@ the folder for attachments, the interpreter for phases and plugs.
 
 from __future__ import annotations
 
+import faulthandler
 import signal
 import sys
 from pathlib import Path
+from typing import Any
+
+ORPHAN_LIMIT_S = 15.0  # for teardown and plugs after the station died
 
 
 def main(arguments: list[str]) -> int:
@@ -33,7 +37,14 @@ def main(arguments: list[str]) -> int:
     conductor = Conductor(wire, loaded.procedure, Path(folder), Path(attachments), python)
     signal.signal(signal.SIGTERM, lambda *_: conductor.take({"type": "stop"}))
     die_with_parent(signal.SIGTERM)
-    wire.listen(conductor.take)
+
+    def take(command: dict[str, Any]) -> None:
+        if command["type"] == "station_gone":
+            # Nobody would end a run that hangs: this thread of C code does, without needing the interpreter.
+            faulthandler.dump_traceback_later(ORPHAN_LIMIT_S, exit=True)
+        conductor.take(command)
+
+    wire.listen(take)
     for warning in loaded.warnings:
         wire.emit("log", phase="", attempt=1, level="WARNING", message=f"{entry}:{warning}")
     conductor.run()

@@ -100,6 +100,8 @@ def death(message: dict[str, Any]) -> str:
     status = message["status"]
     if status is None:
         return f"The process of the phase could not be started: {message['error']}."
+    if message["error"]:
+        return f"The process of the phase was ended: {message['error']}"
     if status < 0:
         try:
             name = signal.Signals(-status).name

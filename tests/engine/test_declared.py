@@ -104,13 +104,17 @@ teardown: [{name: off, python: phases:off}]
         ("import os; os._exit(3)", "ERROR", "ended with status 3"),
         ("import os; os.kill(os.getpid(), 11)", "ERROR", "SIGSEGV"),
         ("m.rail = object()", "ERROR", "a value of type object cannot be recorded"),
+        ("m.rail = 'y' * 2_000_000", "ERROR", "attach it as a file"),
+        ("import os; [_write(fd) for fd in range(3, 40)]; import time; time.sleep(9)", "ERROR", "wrote into the pipe"),
+        ("import os; os.fork() or os._exit; m.rail = 3; m.noise = [1]; m.noise.aggregations.rms = .5", "PASS", None),
         ("import nosuchmodule", "ERROR", "No module named 'nosuchmodule'"),
     ],
 )
 def test_the_verdict_of_a_phase_and_its_words(
     bench: Bench, make: Make, body: str, outcome: str, error: str | None
 ) -> None:
-    folder = make(LIMITS, f"def measures(measurements):\n    m = measurements; {body}\n\ndef off(): pass\n")
+    write = "def _write(fd):\n    import os\n    try: os.write(fd, b'\\xff{}\\n' * 9)\n    except OSError: pass\n"
+    folder = make(LIMITS, f"def measures(measurements):\n    m = measurements; {body}\n\ndef off(): pass\n{write}")
 
     state = run(bench, folder)
 

@@ -14,7 +14,8 @@ from . import parts
 
 plain = parts.load_shared().values.plain
 MOST_METADATA = 50
-LONGEST_TEXT = 1000
+LONGEST_TEXT = 1000  # of metadata
+LONGEST_VALUE = 1_000_000  # characters of a measured text
 _METADATA_KEY = re.compile(r"[A-Za-z0-9_.:+-]{1,40}")
 
 
@@ -271,6 +272,8 @@ def typed(name: str, value: Any) -> Any:
     if isinstance(value, (int, float)):
         return float(value)
     if isinstance(value, str):
+        if len(value) > LONGEST_VALUE:
+            raise ValueError(f"{name}: a text of {len(value)} characters is no measurement: attach it as a file")
         return str(value)
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_element(item) for item in value]

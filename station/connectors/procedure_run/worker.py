@@ -35,6 +35,7 @@ class Worker:
         self._wire = shared.wire.Wire(events_fd, commands_fd)
         self._printing = shared.output.Printing(self._wire, self, folder)
         self._loose = shared.output.LoosePipes(self._wire, self, stdout_fd, stderr_fd)
+        self._pid = os.getpid()
         self._jobs: list[dict[str, Any]] = []
         self._has_come = threading.Condition()
         self._is_busy = False
@@ -67,6 +68,8 @@ class Worker:
             done = {"end": "interrupted", "error": None, "measured": {}}
         finally:
             self._is_busy = False
+            if os.getpid() != self._pid:
+                os._exit(0)  # a copy that the phase has forked, and that came back from it: it is no worker
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         self._loose.drain()
