@@ -30,14 +30,14 @@ def clean(text: str, what: str, most: int, *path: str) -> str:
         raise Invalid(f"The {what} is too long: {len(name)} characters, at most {most} are possible.", *path)
     if any(unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in name):
         raise Invalid(f"The {what} holds characters that cannot be shown, such as a line break.", *path)
-    if any(letter in _UNSEEN for letter in name):
-        raise Invalid(f"The {what} holds characters that nobody can see: type it anew.", *path)
     if "\N{REPLACEMENT CHARACTER}" in name:
         raise Invalid(f"The {what} holds a character that could not be read: type it anew.", *path)
     if any(letter in _TURNS for letter in name):
         raise Invalid(f"The {what} holds characters that turn the direction of reading.", *path)
     if all(unicodedata.category(letter)[0] in "CZM" or letter in _BLANK for letter in name):
         raise Invalid(f"The {what} holds nothing that can be seen: give it 1 to {most} characters.", *path)
+    if any(letter in _UNSEEN for letter in name):
+        raise Invalid(f"The {what} holds characters that nobody can see: type it anew.", *path)
     return name
 
 

@@ -174,20 +174,25 @@ const TOLD_FOR_MS = 10_000;
 const told = document.querySelector(".op-told");
 let toldTimer;
 function hush() {
-  const notice = document.getElementById("op-notice");
-  notice.replaceChildren();
-  delete notice.dataset.field;
+  document.getElementById("op-notice").replaceChildren();
 }
 // What is wrong with a field is of no interest once the field is gone: the question was answered, or taken back.
+let fieldInSight = null;
 document.addEventListener("htmx:after:swap", () => {
-  const { field } = document.getElementById("op-notice").dataset;
-  if (field && !document.getElementById(field)) hush();
+  if (fieldInSight && !document.getElementById(fieldInSight)) {
+    fieldInSight = null;
+    hush();
+  }
 });
 function hushLater() {
   clearTimeout(toldTimer);
   toldTimer = setTimeout(() => (told.matches(":hover, :focus-within") ? hushLater() : hush()), TOLD_FOR_MS);
 }
-new MutationObserver(hushLater).observe(told, { childList: true, subtree: true, characterData: true });
+new MutationObserver(() => {
+  const { field } = document.getElementById("op-notice")?.dataset ?? {};
+  fieldInSight = field && document.getElementById(field) ? field : null;
+  hushLater();
+}).observe(told, { childList: true, subtree: true, characterData: true });
 told.querySelector("[data-dismiss]").addEventListener("click", hush);
 document.addEventListener("htmx:after:request", (event) => {
   if (event.target.closest?.("form.op-command") && event.detail?.ctx?.response?.status === 204) hush();

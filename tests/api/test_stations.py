@@ -267,7 +267,7 @@ def test_removal_cuts_an_open_socket_and_withdraws_its_setup_token(api: Api, fre
     assert refused.status_code in (400, 404, 422)
     with api.database.open() as db:
         states = [one.state for one in db.session.query(StationState).filter_by(station_id=station_id)]
-        assert states == (["up", "none"] if has_runs else [])
+        assert states == ["up", "none"]  # archived also without runs: its machine may hold some
 
 
 def test_numbers_are_never_given_twice(api: Api, fresh: Fresh) -> None:

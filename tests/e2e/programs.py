@@ -11,7 +11,10 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 
-from bench_sim.fleet import command, run_command
+from click.testing import CliRunner
+
+from bench_sim.fleet import FleetError, command
+from portal.cli import portal
 from tests.waiting import eventually
 
 PASSWORD = "correct horse battery"
@@ -66,8 +69,14 @@ class PortalProcess:
         return self._log.read_text(errors="replace")
 
     def command(self, *words: str, stdin: str | None = None) -> str:
-        """`stationmaster portal …` on this portal's data."""
-        return run_command("portal", *words, "--data-dir", str(self.data_dir), stdin=stdin)
+        """`stationmaster portal …` on this portal's data; in this process, where its modules are loaded already.
+
+        Raises `FleetError` with its line when it refuses.
+        """
+        done = CliRunner().invoke(portal, [*words, "--data-dir", str(self.data_dir)], input=stdin)
+        if done.exit_code != 0:
+            raise FleetError((done.stderr.strip().splitlines() or [repr(done.exception)])[-1])
+        return done.stdout.strip()
 
     def __enter__(self) -> PortalProcess:
         self.start()

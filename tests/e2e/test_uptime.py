@@ -45,7 +45,7 @@ def test_days_are_chosen_by_mouse_and_by_keyboard(portal, page):
 
     page.goto(f"/stations/{station}/uptime")
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert Axe().run(page).response["violations"] == []
     page.set_viewport_size({"width": 360, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") == 360
