@@ -215,7 +215,7 @@ def test_a_label_is_one_sheet_that_holds_the_longest_name(
     sign_in(page)
     page.goto("/s/st-2")
     page.get_by_role("link", name="Label").click()
-    page.get_by_role("link", name={"62": "62 mm tape", "a6": "A6"}[size]).click()
+    page.get_by_role("link", name={"62": "62 mm tape", "a6": "A6"}[size], exact=True).click()
     expect(page.get_by_role("img", name=re.compile("QR code that opens the Operator UI"))).to_be_visible()
     expect(page.locator(f'.label-note a[href="{portal.url}/stations/{wide}/operate"]')).to_be_visible()
     if size == "a6":
