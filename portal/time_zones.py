@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 LONGEST_NAME = 64
@@ -20,6 +20,12 @@ def find_zone(name: str) -> ZoneInfo | None:
     """The zone of that name, whatever its case; None when there is none."""
     known = zone_names().get(name.strip().lower())
     return ZoneInfo(known) if known is not None else None
+
+
+@lru_cache(maxsize=4096)
+def midnight(day: date, zone: str) -> datetime:
+    """When the day begins in the zone, in UTC. Where clocks leave midnight out: the moment at which they jump."""
+    return first_instant(day, 0, ZoneInfo(zone))
 
 
 def first_instant(day: date, minute: int, zone: ZoneInfo) -> datetime:

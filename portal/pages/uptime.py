@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, Response, request
 
 from portal.pages.hx import render
 from portal.pages.sign_in import signed_in_only
-from portal.services.station_days import Day, Level, Strip
+from portal.services.days import Day, Level, Strip
 from portal.services.uptime_details import UptimeDetail, WindowView, show_uptime
 from portal.web import actor, db
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,13 +11,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import aliased
 
-from portal.models import Installation, Procedure, Run, Station, StationProcedure, Unit
+from portal.models import Installation, Run, Station
 from portal.services.actors import Actor, Permission, require
 from portal.services.presence import PresenceNow
-from portal.services.procedures import ProcedureRef
-from portal.services.station_days import midnight
 from portal.services.station_lookup import visible_runs, visible_stations
-from portal.services.stations import RunRef, StationRow
+from portal.services.stations import StationRow, first_rows
+from portal.time_zones import midnight
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -105,8 +104,8 @@ def show_figures(db: Db, actor: Actor, now: datetime | None = None) -> Figures:
     """The day and the week in numbers, in one statement. Raises `Forbidden`."""
     require(actor, Permission.VIEW)
     zone = db.settings.time_zone
-    today = midnight((now or datetime.now(UTC)).astimezone(ZoneInfo(zone)).date(), zone)
-    week, week_before = today - timedelta(days=6), today - timedelta(days=13)
+    day = (now or datetime.now(UTC)).astimezone(ZoneInfo(zone)).date()
+    today, week, week_before = (midnight(day - timedelta(days=back), zone) for back in (0, 6, 13))
     earlier = aliased(Run)
     is_first = (
         ~select(earlier.id)
@@ -143,48 +142,6 @@ def _count(which: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 def _tiles(db: Db, actor: Actor, active_ids: Collection[str]) -> list[StationRow]:
-    last = (
-        select(Run.id)
-        .where(Run.station_id == Station.id)
-        .order_by(Run.started_at.desc(), Run.id.desc())
-        .limit(1)
-        .correlate(Station)
-        .scalar_subquery()
-    )
     active = sorted(active_ids)[: 2 * MOST_TILES]
-    wanted = (
-        select(Station, Run, Unit.serial_number)
-        .outerjoin(Run, Run.id == last)
-        .outerjoin(Unit, Unit.id == Run.unit_id)
-        .where(Station.archived_at.is_(None), *visible_stations(actor))
-        .order_by(case((Station.id.in_(active), 0), else_=1), _ORDER, Station.name_key, Station.id)
-        .limit(MOST_TILES)
-    )
-    found = db.session.execute(wanted).all()
-    linked = _linked(db, [station.id for station, *_ in found])
-    return [
-        StationRow(
-            id=station.id,
-            number=station.number,
-            name=station.name,
-            presence=PresenceNow.of(station),
-            procedures=linked.get(station.id, []),
-            last_run=RunRef(run.id, run.outcome, run.started_at, serial) if run is not None else None,
-            uploads_waiting=0,
-            program_version=None,
-        )
-        for station, run, serial in found
-    ]
-
-
-def _linked(db: Db, station_ids: Sequence[str]) -> dict[str, list[ProcedureRef]]:
-    wanted = (
-        select(StationProcedure.station_id, Procedure.id, Procedure.name, Procedure.identifier)
-        .join(Procedure, Procedure.id == StationProcedure.procedure_id)
-        .where(StationProcedure.station_id.in_(station_ids))
-        .order_by(Procedure.name_key, Procedure.id)
-    )
-    found: dict[str, list[ProcedureRef]] = {}
-    for station_id, *procedure in db.session.execute(wanted):
-        found.setdefault(station_id, []).append(ProcedureRef(*procedure))
-    return found
+    order = (case((Station.id.in_(active), 0), else_=1), _ORDER, Station.name_key, Station.id)
+    return first_rows(db, visible_stations(actor), order, MOST_TILES)

@@ -6,7 +6,7 @@ Source: contract/v2-api.md §2. Lists and details are in `procedure_lists`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -111,6 +111,21 @@ def announce_linked(db: Db, procedure_id: str) -> None:
     linked = select(StationProcedure.station_id).where(StationProcedure.procedure_id == procedure_id)
     for station_id in db.session.scalars(linked):
         db.announce(ProceduresLinked(station_id))
+
+
+def procedures_by_station(db: Db, station_ids: Sequence[str] | None) -> dict[str, list[ProcedureRef]]:
+    """The linked procedures by station, each by name. ``station_ids``: None for all, cheaper than naming thousands."""
+    wanted = (
+        select(StationProcedure.station_id, Procedure.id, Procedure.name, Procedure.identifier)
+        .join(Procedure, Procedure.id == StationProcedure.procedure_id)
+        .order_by(Procedure.name_key, Procedure.id)
+    )
+    if station_ids is not None:
+        wanted = wanted.where(StationProcedure.station_id.in_(station_ids))
+    found: dict[str, list[ProcedureRef]] = {}
+    for station_id, *procedure in db.session.execute(wanted):
+        found.setdefault(station_id, []).append(ProcedureRef(*procedure))
+    return found
 
 
 def list_procedures(db: Db, actor: Actor) -> list[Procedure]:

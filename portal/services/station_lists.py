@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from portal.models import ApiKey, Procedure, Run, Station, StationProcedure
+from portal.models import ApiKey, Run, Station, StationProcedure
 from portal.services import edits, names
 from portal.services.actors import Actor, Permission, require
 from portal.services.metadata import Condition, matching
 from portal.services.paging import CountedPage, Listing, Place
 from portal.services.presence import PresenceNow
-from portal.services.procedures import ProcedureRef
+from portal.services.procedures import ProcedureRef, procedures_by_station
 from portal.services.station_lookup import get_station, visible_stations
 from portal.services.station_teams import TeamRef, find_team, teams_by_id
 
@@ -87,7 +87,7 @@ def page_stations(db: Db, actor: Actor, query: StationQuery, place: Place) -> Co
     require(actor, Permission.VIEW)
     wanted = _narrow(db, select_stations().where(Station.archived_at.is_(None), *visible_stations(actor)), query)
     rows, cursor = STATIONS.page(db, wanted, place)
-    linked = _procedures_of(db, [station.id for (station,) in rows])
+    linked = procedures_by_station(db, [station.id for (station,) in rows])
     teams = teams_by_id(db, {station.team_id for (station,) in rows if station.team_id is not None})
     entries = [
         StationEntry(one.id, one.name, one.station_metadata or {}, linked.get(one.id, []), teams.get(one.team_id or ""))
@@ -100,7 +100,7 @@ def describe_station(db: Db, actor: Actor, station_id: str, now: datetime | None
     """One station. Raises `NotFound`, also for another station's key; `Forbidden`."""
     station = get_station(db, actor, station_id)
     counts = _run_counts(db, station.id, (now or datetime.now(UTC)) - COUNT_RUNS_OF)
-    linked = _procedures_of(db, [station.id]).get(station.id, [])
+    linked = procedures_by_station(db, [station.id]).get(station.id, [])
     return StationDescription(
         id=station.id,
         name=station.name,
@@ -127,19 +127,6 @@ def _narrow(db: Db, wanted: Select[Any], query: StationQuery) -> Select[Any]:
         links = select(StationProcedure.station_id).where(StationProcedure.procedure_id.in_(ids))
         wanted = wanted.where(Station.id.in_(links))
     return wanted.where(*matching(db, Station.station_metadata, dict(query.metadata)))
-
-
-def _procedures_of(db: Db, station_ids: Sequence[str]) -> dict[str, list[ProcedureRef]]:
-    wanted = (
-        select(StationProcedure.station_id, Procedure.id, Procedure.name, Procedure.identifier)
-        .join(Procedure, Procedure.id == StationProcedure.procedure_id)
-        .where(StationProcedure.station_id.in_(station_ids))
-        .order_by(Procedure.name_key, Procedure.id)
-    )
-    found: dict[str, list[ProcedureRef]] = {}
-    for station_id, *procedure in db.session.execute(wanted):
-        found.setdefault(station_id, []).append(ProcedureRef(*procedure))
-    return found
 
 
 def _run_counts(db: Db, station_id: str, since: datetime) -> dict[str, int]:

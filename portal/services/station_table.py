@@ -16,11 +16,13 @@ from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, sel
 from portal.models import Installation, Run, Station, StationProcedure, Team, Unit
 from portal.services import names
 from portal.services.actors import Actor, Permission, require
+from portal.services.days import Strip
 from portal.services.paging import CountedPage, Place
-from portal.services.station_days import Strip, midnight, strips_of, zone_of
+from portal.services.station_days import strips_of, zone_of
 from portal.services.station_lists import STATIONS
 from portal.services.station_lookup import visible_stations
 from portal.services.stations import StationRow, rows_of
+from portal.time_zones import midnight
 
 if TYPE_CHECKING:
     from portal.database import Db

@@ -11,15 +11,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from portal.announcements import StationChanged
 from portal.errors import NotFound
-from portal.models import Counter, Installation, Procedure, Run, Station, StationProcedure, Unit
+from portal.models import Counter, Installation, Run, Station, Unit
 from portal.services import audit, names
 from portal.services.actors import Actor, Permission, require
 from portal.services.presence import PresenceNow
-from portal.services.procedures import ProcedureRef, get_procedure, link_procedure, linked_procedures
+from portal.services.procedures import (
+    ProcedureRef,
+    get_procedure,
+    link_procedure,
+    linked_procedures,
+    procedures_by_station,
+)
 from portal.services.station_changes import StationChanges, rename_station, update_station
 from portal.services.station_details import StationDetail, show_station
 from portal.services.station_lookup import (
@@ -144,7 +150,7 @@ def list_stations(db: Db, actor: Actor, search: str = "") -> list[StationRow]:
         if digits.isascii() and digits.isdigit() and len(digits) < 9:
             matches.append(Station.number == int(digits))
         wanted = wanted.where(or_(*matches))
-    return _build(db, wanted)
+    return _build(db, wanted, is_all=True)
 
 
 def find_row(db: Db, station_id: str) -> StationRow | None:
@@ -155,7 +161,14 @@ def find_row(db: Db, station_id: str) -> StationRow | None:
 
 def rows_of(db: Db, station_ids: Sequence[str]) -> list[StationRow]:
     """These stations as in the list, whoever asks, in the order of their numbers; those that are gone are missing."""
-    return _build(db, _rows().where(Station.id.in_(station_ids)), station_ids)
+    return _build(db, _rows().where(Station.id.in_(station_ids)))
+
+
+def first_rows(
+    db: Db, conditions: Sequence[ColumnElement[bool]], order: Sequence[Any], most: int
+) -> list[StationRow]:
+    """The first stations in an order of one's own, whoever asks."""
+    return _build(db, _rows().where(*conditions).order_by(None).order_by(*order).limit(most))
 
 
 def find_facts(db: Db, station_id: str) -> StationFacts | None:
@@ -206,36 +219,19 @@ def _rows() -> Select[Station, Installation, Run, str]:
     )
 
 
-def _build(
-    db: Db, wanted: Select[Station, Installation, Run, str], station_ids: Sequence[str] | None = None
-) -> list[StationRow]:
+def _build(db: Db, wanted: Select[Station, Installation, Run, str], *, is_all: bool = False) -> list[StationRow]:
     found = db.session.execute(wanted).all()
-    procedures_by_station = _procedures_of(db, station_ids)
+    linked = procedures_by_station(db, None if is_all else [station.id for station, *_ in found])
     return [
         StationRow(
             id=station.id,
             number=station.number,
             name=station.name,
             presence=PresenceNow.of(station),
-            procedures=procedures_by_station.get(station.id, []),
+            procedures=linked.get(station.id, []),
             last_run=RunRef(run.id, run.outcome, run.started_at, serial_number) if run is not None else None,
             uploads_waiting=machine.uploads_waiting if machine is not None else 0,
             program_version=machine.program_version if machine is not None else None,
         )
         for station, machine, run, serial_number in found
     ]
-
-
-def _procedures_of(db: Db, station_ids: Sequence[str] | None) -> dict[str, list[ProcedureRef]]:
-    """``station_ids``: None for all, which is cheaper than naming thousands."""
-    wanted = select(StationProcedure.station_id, Procedure).join(
-        Procedure, Procedure.id == StationProcedure.procedure_id
-    )
-    if station_ids is not None:
-        wanted = wanted.where(StationProcedure.station_id.in_(station_ids))
-    by_station: dict[str, list[ProcedureRef]] = {}
-    rows = sorted(db.session.execute(wanted), key=lambda row: (names.same(row[1].name), row[1].id))
-    for station_id, procedure in rows:
-        reference = ProcedureRef(procedure.id, procedure.name, procedure.identifier)
-        by_station.setdefault(station_id, []).append(reference)
-    return by_station

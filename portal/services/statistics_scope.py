@@ -8,10 +8,9 @@ read no more than a fixed number of them: a page costs the same after a year as 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, case, select
 
@@ -19,6 +18,7 @@ from portal.models import Run
 from portal.services.actors import Actor
 from portal.services.run_filters import Condition_, RunFilter, narrowing
 from portal.services.station_lookup import visible_runs
+from portal.time_zones import midnight
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -58,17 +58,12 @@ class Scope:
     @property
     def start(self) -> datetime:
         """When the first day begins."""
-        return day_start(self.first, self.zone)
+        return midnight(self.first, self.zone)
 
     @property
     def end(self) -> datetime:
         """When the day after the last begins."""
-        return day_start(self.last + timedelta(days=1), self.zone)
-
-
-def day_start(day: date, zone: str) -> datetime:
-    """When the day begins in the zone."""
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+        return midnight(self.last + timedelta(days=1), self.zone)
 
 
 def day_number(column: Any, days: list[date], zone: str) -> ColumnElement[int]:
@@ -77,8 +72,8 @@ def day_number(column: Any, days: list[date], zone: str) -> ColumnElement[int]:
     A CASE over bounds, and no arithmetic: days have 23 to 25 hours, and the databases' date functions differ.
     """
     if len(days) == 1:
-        return case((column >= day_start(days[0], zone), 0), else_=0)
-    bounds = [(column < day_start(day, zone), place) for place, day in enumerate(days[1:])]
+        return case((column >= midnight(days[0], zone), 0), else_=0)
+    bounds = [(column < midnight(day, zone), place) for place, day in enumerate(days[1:])]
     return case(*bounds, else_=len(days) - 1)
 
 

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from portal.services.actors import Actor
+from portal.services.days import Day, Strip
 from portal.services.presence import PresenceNow
-from portal.services.station_days import WINDOW_DAYS, Day, Strip, read_intervals, strips_of, sum_last_day
+from portal.services.station_days import WINDOW_DAYS, read_intervals, strips_of, sum_last_day
 from portal.services.station_lookup import get_station_or_archived
 from portal.services.uptime import Interval, percent_of
 

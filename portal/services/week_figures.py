@@ -18,8 +18,9 @@ from portal.models import ProcedureVersion, Run, Unit
 from portal.services.actors import Actor, Permission, require
 from portal.services.run_filters import Condition_
 from portal.services.station_lookup import visible_runs
-from portal.services.statistics_scope import day_number, day_start
+from portal.services.statistics_scope import day_number
 from portal.services.yields import Yield
+from portal.time_zones import midnight
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -90,8 +91,8 @@ def _counts(
         .join(Unit, Unit.id == Run.unit_id)
         .where(
             column.in_(ids),
-            Run.started_at >= day_start(days[0], zone),
-            Run.started_at < day_start(today + timedelta(days=1), zone),
+            Run.started_at >= midnight(days[0], zone),
+            Run.started_at < midnight(today + timedelta(days=1), zone),
             *also,
         )
         .subquery()

@@ -14,16 +14,8 @@ from portal.database import Db
 from portal.models import PortalAlive, Station, StationDay, StationState
 from portal.models.base import new_id
 from portal.services import presence
-from portal.services.station_days import (
-    DAYS,
-    SETTLED_AFTER,
-    Day,
-    Strip,
-    forget_transitions,
-    keep_days,
-    read_uptime,
-    strips_of,
-)
+from portal.services.days import DAYS, Day, Strip
+from portal.services.station_days import SETTLED_AFTER, forget_transitions, keep_days, read_uptime, strips_of
 from tests.cast import NOON, Cast
 
 DAY = timedelta(days=1)

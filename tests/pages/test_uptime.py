@@ -14,7 +14,7 @@ from portal.models import Station
 from portal.pages.uptime import day_words, percent_words, span, strip_paths, strip_words
 from portal.services import presence, stations
 from portal.services.actors import SYSTEM
-from portal.services.station_days import DAYS, Day, Strip
+from portal.services.days import DAYS, Day, Strip
 
 LENGTH_S = 86_400
 

@@ -22,7 +22,6 @@ from .handles import Attach, Log, LogBridge, Outcome, PhaseHandle, Results, Run,
 from .plug_calls import PlugHandle
 
 reasons = parts.load_shared().reasons
-BUILT_IN = ("measurements", "log", "phase", "ui", "unit", "run", "attach")
 
 
 class NotCallable(Exception):
