@@ -23,7 +23,7 @@ from station.protocol import Outcome
 
 STAGES = ("setup", "main", "teardown")
 PLUG_LIMIT_S = 90.0
-_CONDUCTOR: Any = None  # in place of the process, for what the station says
+_STATION: Any = None  # in place of the process, for what the station says
 
 
 class Conductor:
@@ -45,7 +45,7 @@ class Conductor:
 
     def take(self, command: dict[str, Any]) -> None:
         """Note a command of the station; any thread."""
-        self._inbox.put((_CONDUCTOR, command))
+        self._inbox.put((_STATION, command))
 
     def run(self) -> None:
         """Execute the procedure."""
@@ -159,7 +159,7 @@ class Conductor:
             process, message = self._inbox.get(timeout=None if within_s is None else max(0.0, within_s))
         except queue.Empty:
             return
-        if process is _CONDUCTOR:
+        if process is _STATION:
             self._obey(message)
         elif isinstance(process, PlugProcess):
             self._hear_plug(process, message)

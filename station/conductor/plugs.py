@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from station.conductor.processes import Inbox, Process
+from station.conductor.processes import START, Inbox, Process
 from station.procedure_file.models import Plug
 
-HOST = Path(__file__).parent.parent / "connectors" / "procedure_run" / "plug_host.py"
 TAKE_DOWN_LIMIT_S = 5.0
 
 
@@ -25,7 +24,7 @@ class PlugProcess(Process):
         self.is_ready = False
         self.error: str | None = None
         self.access = {"address": str(sockets / plug.id), "authkey": secrets.token_hex(16)}
-        super().__init__([python, str(HOST), str(folder)], folder, inbox, f"plug-{plug.id}")
+        super().__init__([python, str(START), "plug", str(folder)], folder, inbox, f"plug-{plug.id}")
         self.send({"type": "make", "python": plug.python, "config": plug.config or {}, **self.access})
 
     def take(self, message: dict[str, Any]) -> bool:

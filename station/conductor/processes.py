@@ -13,6 +13,8 @@ from typing import Any
 from station.child import Child
 
 Inbox = queue.SimpleQueue[tuple[Any, dict[str, Any]]]
+# Starts what runs in the procedure's own interpreter.
+START = Path(__file__).parent.parent / "connectors" / "procedure_run" / "start.py"
 _LISTEN_S = 0.2
 
 

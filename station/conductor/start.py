@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     sys.path[:] = [path for path in sys.path if Path(path).absolute() != here]
     from station.conductor.conductor import Conductor
     from station.connectors.openhtf_run.wire import Wire
-    from station.connectors.procedure_run.parts import die_with_parent
+    from station.connectors.procedure_run.parents import die_with_parent
     from station.procedure_file import ProcedureRefused, load
 
     pipes, folder, entry, attachments, python = arguments

@@ -10,7 +10,7 @@ from typing import Any
 
 from station.conductor import tellings
 from station.conductor.attempts import Attempt
-from station.conductor.processes import Inbox, Process
+from station.conductor.processes import START, Inbox, Process
 from station.conductor.verdicts import AttemptEnd, given_from, judge_all, settle
 from station.connectors.openhtf_run.values import plain
 from station.connectors.openhtf_run.wire import Wire
@@ -18,7 +18,6 @@ from station.procedure_file.judging import NOT_SET, Judged
 from station.procedure_file.models import Phase, Procedure
 from station.protocol import Outcome
 
-WORKER = Path(__file__).parent.parent / "connectors" / "procedure_run" / "worker.py"
 END_LIMIT_S = 2.0
 
 
@@ -132,7 +131,7 @@ class Work:
             self._wire.emit("metadata", run=self._run_metadata)
 
     def _new_worker(self) -> Process:
-        command = [self._python, str(WORKER), str(self._folder), str(self._attachments)]
+        command = [self._python, str(START), "worker", str(self._folder), str(self._attachments)]
         return Process(command, self._folder, self._inbox, "worker")
 
     def _job(self, attempt: Attempt) -> dict[str, Any]:

@@ -10,9 +10,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from . import parts
+from stationmaster_shared.values import plain
 
-plain = parts.load_shared().values.plain
 MOST_METADATA = 50
 LONGEST_TEXT = 1000  # of metadata
 LONGEST_VALUE = 1_000_000  # characters of a measured text

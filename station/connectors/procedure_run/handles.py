@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import parts
+from stationmaster_shared.reasons import own_file
+
 from .given import Metadata
 
-own_file = parts.load_shared().reasons.own_file
 _UNIT_FIELDS = ("serial_number", "part_number", "revision_number", "batch_number")
 
 

@@ -16,12 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import parts
+from stationmaster_shared import reasons
+
 from .given import Measured, Metadata
 from .handles import Attach, Log, LogBridge, Outcome, PhaseHandle, Results, Run, Screen, UnitHandle
 from .plug_calls import PlugHandle
-
-reasons = parts.load_shared().reasons
 
 
 class NotCallable(Exception):

@@ -1,8 +1,7 @@
-"""Holds one plug: makes it, serves its calls one at a time, takes it down; a program of the procedure's interpreter.
+"""Holds one plug: makes it, serves its calls one at a time, takes it down. Started by `start`.
 
-Arguments: the numbers of four pipes as of a worker, the procedure's folder. The first command is ``make``: the
-reference of the class and the keyword arguments of its constructor, the address to listen on and its key. ``take_down``
-calls the plug's own ``tear_down``, ``tearDown`` or ``close``, and ends the process.
+The first command is ``make``: the reference of the class and the keyword arguments of its constructor, the address to
+listen on and its key. ``take_down`` calls the plug's own ``tear_down``, ``tearDown`` or ``close``, and ends it all.
 """
 
 from __future__ import annotations
@@ -12,13 +11,16 @@ import os
 import pickle
 import queue
 import signal
-import sys
 import threading
 from multiprocessing.connection import Listener
-from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).absolute().parent
+from stationmaster_shared import reasons
+from stationmaster_shared.output import LoosePipes, Printing
+from stationmaster_shared.wire import Wire
+
+from . import jobs
+
 _TAKE_DOWN = ("tear_down", "tearDown", "close")
 
 
@@ -26,16 +28,12 @@ class PlugHost:
     """One plug. ``place`` is that of no phase: a plug's lines are its own."""
 
     def __init__(self, pipes: list[int], folder: str) -> None:
-        from stationmaster_phase import parts  # type: ignore[import-not-found]
-
-        shared = parts.load_shared()
         events_fd, commands_fd, stdout_fd, stderr_fd = pipes
         self.place: dict[str, Any] = {"phase": "", "attempt": 1}
         self._folder = folder
-        self._reasons = shared.reasons
-        self._wire = shared.wire.Wire(events_fd, commands_fd)
-        self._printing = shared.output.Printing(self._wire, self, folder)
-        self._loose = shared.output.LoosePipes(self._wire, self, stdout_fd, stderr_fd)
+        self._wire = Wire(events_fd, commands_fd)
+        self._printing = Printing(self._wire, self, folder)
+        self._loose = LoosePipes(self._wire, self, stdout_fd, stderr_fd)
         self._commands: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._turn = threading.Lock()
         self._plug: Any = None
@@ -55,13 +53,11 @@ class PlugHost:
         os._exit(0)  # threads that serve calls may still wait in one
 
     def _make(self, command: dict[str, Any]) -> bool:
-        from stationmaster_phase import jobs
-
         try:
             self._plug = jobs.find(command["python"], self._folder)(**command["config"])
         except BaseException as error:  # noqa: BLE001 - a user's constructor
-            words = self._reasons.exception_in_words(error, self._folder)
-            self._wire.emit("plug_failed", error=words, traceback=self._reasons.traceback_in_words(error))
+            words = reasons.exception_in_words(error, self._folder)
+            self._wire.emit("plug_failed", error=words, traceback=reasons.traceback_in_words(error))
             return False
         listener = Listener(command["address"], authkey=bytes.fromhex(command["authkey"]))
         threading.Thread(target=self._serve, args=(listener,), name="calls", daemon=True).start()
@@ -102,7 +98,7 @@ class PlugHost:
                     "is_ok": False,
                     "error": _pickled_error(error),
                     "words": f"{type(error).__name__}: {error}",
-                    "traceback": self._reasons.traceback_in_words(error),
+                    "traceback": reasons.traceback_in_words(error),
                 }
 
     def _take_down(self) -> None:
@@ -114,7 +110,7 @@ class PlugHost:
             self._plug = None
             gc.collect()
         except BaseException as error:  # noqa: BLE001 - told, and the process ends all the same
-            words = self._reasons.exception_in_words(error, self._folder)
+            words = reasons.exception_in_words(error, self._folder)
             self._wire.emit("log", **self.place, level="ERROR", message=f"{method or '__del__'} failed: {words}")
 
 
@@ -132,27 +128,3 @@ def _pickled_error(error: BaseException) -> bytes:
     except Exception:  # noqa: BLE001
         return b""
     return data
-
-
-def main(arguments: list[str]) -> int:
-    """Begin to serve, see the module's docstring."""
-    pipes, folder = arguments
-    sys.path[:] = [folder] + [path for path in sys.path if Path(path).absolute() != HERE]
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location(
-        "stationmaster_phase", HERE / "__init__.py", submodule_search_locations=[str(HERE)]
-    )
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{HERE} is not a package")
-    package = importlib.util.module_from_spec(spec)
-    sys.modules["stationmaster_phase"] = package
-    spec.loader.exec_module(package)
-    from stationmaster_phase import parts
-
-    parts.die_with_parent(signal.SIGTERM)
-    return PlugHost([int(fd) for fd in pipes.split(",")], folder).run()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

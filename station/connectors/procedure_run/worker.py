@@ -1,8 +1,7 @@
-"""Executes phases of a declared procedure, one after the other; a program of the procedure's own interpreter.
+"""Executes phases of a declared procedure, one after the other. Started by `start`.
 
-Arguments: the numbers of four pipes (for messages, for jobs, the reading ends of this process's own stdout and stderr),
-the procedure's folder, the folder for attachments. A job names a phase; its messages are those of the connectors
-(`station.connectors`), and at its end ``done``: how the function ended, and everything that it measured.
+A job names a phase; its messages are those of the connectors (`station.connectors`), and at its end ``done``: how the
+function ended, and everything that it measured.
 """
 
 from __future__ import annotations
@@ -11,10 +10,12 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).absolute().parent
+from stationmaster_shared.output import LoosePipes, Printing
+from stationmaster_shared.wire import Wire
+
+from . import jobs
 
 
 class Interrupted(BaseException):
@@ -25,16 +26,12 @@ class Worker:
     """Takes one job at a time. A signal interrupts the one that runs, so that its ``finally`` blocks are executed."""
 
     def __init__(self, pipes: list[int], folder: str, attachments: str) -> None:
-        from stationmaster_phase import jobs, parts  # type: ignore[import-not-found]
-
-        shared = parts.load_shared()
         events_fd, commands_fd, stdout_fd, stderr_fd = pipes
         self.place: dict[str, Any] = {"phase": "", "attempt": 1}
-        self._run_job = jobs.run_job
         self._folder, self._attachments = folder, attachments
-        self._wire = shared.wire.Wire(events_fd, commands_fd)
-        self._printing = shared.output.Printing(self._wire, self, folder)
-        self._loose = shared.output.LoosePipes(self._wire, self, stdout_fd, stderr_fd)
+        self._wire = Wire(events_fd, commands_fd)
+        self._printing = Printing(self._wire, self, folder)
+        self._loose = LoosePipes(self._wire, self, stdout_fd, stderr_fd)
         self._pid = os.getpid()
         self._jobs: list[dict[str, Any]] = []
         self._has_come = threading.Condition()
@@ -63,7 +60,7 @@ class Worker:
         self.place = {"phase": job["phase"], "attempt": job["attempt"]}
         try:
             self._is_busy = True
-            done = self._run_job(job, self._wire, self.place, self._folder, self._attachments)
+            done = jobs.run_job(job, self._wire, self.place, self._folder, self._attachments)
         except Interrupted:
             done = {"end": "interrupted", "error": None, "measured": {}}
         finally:
@@ -87,33 +84,3 @@ class Worker:
         if self._is_busy:
             self._is_busy = False  # once: a second one must not cut off what the first one has begun
             raise Interrupted
-
-
-def main(arguments: list[str]) -> int:
-    """Begin to work, see the module's docstring."""
-    pipes, folder, attachments = arguments
-    # Python put this program's folder in front of the search path; the procedure's own belongs there.
-    sys.path[:] = [folder] + [path for path in sys.path if Path(path).absolute() != HERE]
-    _make_importable("stationmaster_phase", HERE)
-    from stationmaster_phase import parts
-
-    parts.die_with_parent(signal.SIGKILL)
-    return Worker([int(fd) for fd in pipes.split(",")], folder, attachments).run()
-
-
-def _make_importable(name: str, folder: Path) -> None:
-    """The modules of this folder as a package of that name, which no procedure uses."""
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location(
-        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{folder} is not a package")
-    package = importlib.util.module_from_spec(spec)
-    sys.modules[name] = package
-    spec.loader.exec_module(package)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
