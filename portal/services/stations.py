@@ -164,9 +164,7 @@ def rows_of(db: Db, station_ids: Sequence[str]) -> list[StationRow]:
     return _build(db, _rows().where(Station.id.in_(station_ids)))
 
 
-def first_rows(
-    db: Db, conditions: Sequence[ColumnElement[bool]], order: Sequence[Any], most: int
-) -> list[StationRow]:
+def first_rows(db: Db, conditions: Sequence[ColumnElement[bool]], order: Sequence[Any], most: int) -> list[StationRow]:
     """The first stations in an order of one's own, whoever asks."""
     return _build(db, _rows().where(*conditions).order_by(None).order_by(*order).limit(most))
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from station.connectors.openhtf_run.values import plain
 from station.procedure_file.judging import NOT_SET, Judged, JudgedAggregation, JudgedAxis, JudgedLimit, expression_of
-from station.procedure_file.models import Component, Measurement, Phase, UnitField, UnitUnderTest
+from station.procedure_file.models import Measurement, Phase, UnitField, UnitUnderTest
+from station.procedure_file.screens import Component
 
 NUMBERS = {"serial_number": "Serial number", "part_number": "Part number", "revision_number": "Revision number",
            "batch_number": "Batch number"}  # fmt: skip

@@ -11,40 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
-from station.procedure_file.words import Duration, Key, Name, Pattern, Text, compiles, derive_key, is_key, short
+from station.procedure_file.declared import Count, Declared, Description, Named
+from station.procedure_file.screens import Screen
+from station.procedure_file.words import Duration, Key, Name, Pattern, Text, compiles, derive_key, short
 
 MOST_METADATA = 50
-OPERATORS = ("==", "!=", ">", "<", ">=", "<=", "in", "not in", "matches")
-INPUTS = ("text_input", "number_input", "textarea", "radio", "select", "multiselect", "checklist", "switch", "slider")
-DISPLAYS = ("text", "image", "progress")
 
-Description = short(50_000)
 Outcome = Literal["PASS", "FAIL", "UNSET"]
-_Count = Annotated[int, Field(ge=0)]
-
-
-class Declared(BaseModel):
-    """A part of the file. Immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, arbitrary_types_allowed=False)
-
-
-class Named(Declared):
-    """What has a name, and a key that is derived from it where none is given."""
-
-    name: Name
-    key: Key | None = None
-
-    @property
-    def id(self) -> str:
-        """The key."""
-        return self.key or derive_key(self.name)
-
-    @model_validator(mode="after")
-    def _has_a_key(self) -> Named:
-        if self.key is None and not is_key(derive_key(self.name)):
-            raise ValueError(f"No key can be made of the name “{self.name}”: give it one, with “key:”.")
-        return self
 
 
 class Slot(BaseModel):
@@ -76,8 +49,8 @@ class UnitField(Declared):
     default_value: Text | None = None
     placeholder: short(200) = None  # type: ignore[valid-type]
     description: Description = None  # type: ignore[valid-type]
-    min_length: _Count | None = None
-    max_length: _Count | None = None
+    min_length: Count | None = None
+    max_length: Count | None = None
     pattern: Pattern | None = None
 
     @property
@@ -186,92 +159,6 @@ class Measurement(Named):
     aggregations: list[Aggregation] = []
     x_axis: Axis | None = None
     y_axis: list[Axis] | None = None
-
-
-class Option(Declared):
-    """One of the choices of a component."""
-
-    value: Annotated[Text, Field(max_length=200)]
-    label: Annotated[Text, Field(max_length=200)]
-    image: short(500) = None  # type: ignore[valid-type]
-
-
-class Component(Declared):
-    """A part of what a phase shows to the operator."""
-
-    type: Literal[
-        "text_input", "number_input", "textarea", "radio", "select", "multiselect", "checklist", "switch", "slider",
-        "text", "image", "progress",
-    ]  # fmt: skip
-    key: Key | None = None
-    label: short(200) = None  # type: ignore[valid-type]
-    description: short(1000) = None  # type: ignore[valid-type]
-    placeholder: short(200) = None  # type: ignore[valid-type]
-    required: bool = False
-    bind: short(200) = None  # type: ignore[valid-type]
-    default_value: JsonValue = None
-    min_length: _Count | None = None
-    max_length: _Count | None = None
-    pattern: Pattern | None = None
-    prefix: short(50) = None  # type: ignore[valid-type]
-    suffix: short(50) = None  # type: ignore[valid-type]
-    trim: bool = True
-    rows: Annotated[int, Field(ge=1, le=100)] | None = None
-    min: float | None = None
-    max: float | None = None
-    step: Annotated[float, Field(gt=0)] | None = None
-    options: Annotated[list[Option], Field(min_length=1)] | None = None
-    columns: Annotated[int, Field(ge=1, le=12)] | None = None
-    width: Annotated[Text, Field(pattern=r"^(100|[0-9]{1,2})(\.[0-9]+)?%$")] | None = None
-    height: short(50) = None  # type: ignore[valid-type]
-    aspect: Literal["16/9", "4/3", "3/4", "2/3", "9/16", "square", "auto"] | None = None
-    fit: Literal["contain", "cover", "fill"] | None = None
-    size: Literal["xs", "sm", "base", "lg", "xl", "2xl", "3xl", "4xl"] | None = None
-    color: (
-        Literal[
-            "default", "zinc", "red", "orange", "yellow", "green", "lime", "sky", "blue", "violet", "purple", "pink"
-        ]
-        | None
-    ) = None
-    font: Literal["default", "monospace"] | None = None
-
-    @property
-    def id(self) -> str:
-        """The key: given, or derived from the label or the type."""
-        return self.key or derive_key(self.label or "") or self.type
-
-    @property
-    def is_input(self) -> bool:
-        """Whether the operator fills it in."""
-        return self.type in INPUTS
-
-    @model_validator(mode="after")
-    def _fits_its_type(self) -> Component:
-        if self.type in {"radio", "select", "multiselect", "checklist"} and not self.options:
-            raise ValueError(f"A {self.type} needs options.")
-        if self.options and len(self.options) > 12 and any(option.image for option in self.options):
-            raise ValueError("Options with images are 12 at most.")
-        if self.type == "switch" and self.options and len(self.options) != 2:
-            raise ValueError("The options of a switch are its two captions.")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError("“min” is greater than “max”.")
-        shows_pictures = self.type == "image" or any(option.image for option in self.options or ())
-        for name in ("width", "aspect", "fit"):
-            if getattr(self, name) is not None and not shows_pictures:
-                raise ValueError(f"“{name}” is for images, and for options with images.")
-        return self
-
-
-class Screen(Declared):
-    """What a phase shows."""
-
-    components: list[Component] = []
-    requires_input: bool = False
-
-    @property
-    def is_asking(self) -> bool:
-        """Whether the phase waits for an answer."""
-        return self.requires_input or any(component.is_input for component in self.components)
 
 
 class Retry(Declared):
