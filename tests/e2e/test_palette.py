@@ -58,6 +58,7 @@ def test_a_name_leads_anywhere_and_the_log_says_who_did_what(page: Page, portal:
         page.keyboard.press("g")
         page.keyboard.press(key)
         expect(page).to_have_url(re.compile(f"{path}$"))
+        page.wait_for_load_state()  # its scripts hear the next keys
     page.keyboard.press("Meta+k")
     page.keyboard.type("sign out")
     expect(palette.get_by_role("option")).to_have_count(1)
