@@ -45,6 +45,7 @@ def test_from_a_piece_of_a_serial_number_to_all_that_belongs_to_it(page: Page, f
     expect(page.get_by_role("row")).to_have_count(5)
     accessible(page)
 
+    page.wait_for_load_state()
     page.keyboard.press("/")
     page.keyboard.type("shelf")
     expect(page.get_by_role("row")).to_have_count(2)

@@ -10,6 +10,12 @@ from tests.e2e.programs import PASSWORD, PortalProcess
 from tests.e2e.test_story import accessible, sign_in
 
 
+def arrived(page: Page, address: str) -> None:
+    """The page is there, and its scripts hear the next key."""
+    expect(page).to_have_url(re.compile(address))
+    page.wait_for_load_state()
+
+
 def test_a_name_leads_anywhere_and_the_log_says_who_did_what(page: Page, portal: PortalProcess) -> None:
     portal.command("user", "add", "admin@example.com", "--role", "owner", "--password-stdin", stdin=PASSWORD)
     station = portal.command("station", "create", "Bench 7")
@@ -34,7 +40,7 @@ def test_a_name_leads_anywhere_and_the_log_says_who_did_what(page: Page, portal:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(station))
+    arrived(page, station)
     expect(page.get_by_role("heading", name="Bench 7").first).to_be_visible()
 
     page.get_by_role("link", name="Go to").click()
@@ -42,7 +48,7 @@ def test_a_name_leads_anywhere_and_the_log_says_who_did_what(page: Page, portal:
     page.keyboard.type("audit")
     expect(palette.get_by_role("option")).to_have_count(1)
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile("/settings/audit"))
+    arrived(page, "/settings/audit")
     page.keyboard.press("/")
     page.keyboard.type("bench 7")
     expect(page.get_by_role("row")).to_have_count(2)
@@ -57,8 +63,7 @@ def test_a_name_leads_anywhere_and_the_log_says_who_did_what(page: Page, portal:
     for key, path in (("p", "/procedures"), ("r", "/runs"), ("u", "/units"), ("s", "/stations"), ("o", "/")):
         page.keyboard.press("g")
         page.keyboard.press(key)
-        expect(page).to_have_url(re.compile(f"{path}$"))
-        page.wait_for_load_state()  # its scripts hear the next keys
+        arrived(page, f"{path}$")
     page.keyboard.press("Meta+k")
     page.keyboard.type("sign out")
     expect(palette.get_by_role("option")).to_have_count(1)

@@ -33,6 +33,7 @@ def sign_in_as(page: Page, email: str) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("link", name="Stations").first).to_be_visible()
+    page.wait_for_load_state()
 
 
 def in_every_size(page: Page, address: str) -> None:

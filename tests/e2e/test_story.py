@@ -46,6 +46,7 @@ def sign_in(page: Page) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("link", name="Stations").first).to_be_visible()
+    page.wait_for_load_state()  # its scripts hear the next key
 
 
 @pytest.fixture
