@@ -63,6 +63,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "duration that few have": {"duration_min": "PT80S"},
     "metadata": {"metadata": json.dumps({"fixture": {"in": ["F1"]}})},
     "metadata that few have": {"metadata": json.dumps({"fixture": {"in": ["F99"]}})},
+    "metadata that the oldest have": {"metadata": json.dumps({"lot": {"eq": "L0"}})},
     "piece of a serial number": {"search_query": "00"},
     "piece that one unit has": {"search_query": "0000007"},
     "sorted by creation": {"sort_by": "created_at"},
@@ -157,7 +158,8 @@ def _fill(portal: PortalUnderTest, count: int) -> None:
     database = sqlite3.connect(portal.folder / "portal.db", isolation_level=None)
     database.execute("PRAGMA synchronous=OFF")
     indexes = database.execute(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name IN ('runs', 'units') AND sql IS NOT NULL"
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        " AND tbl_name IN ('runs', 'units', 'run_metadata_values')"
     ).fetchall()
     for name, _ in indexes:
         database.execute(f"DROP INDEX {name}")

@@ -43,10 +43,13 @@ SELECT
     length_ms,
     strftime('%Y-%m-%d %H:%M:%f', '2026-01-01', '+' || (20 * n + length_ms / 1000.0 + 0.5) || ' seconds') || '000',
     'execution-' || n, '', IIF(n % 2, 'MK', 'JD'),
-    printf('{"fixture": "F%d"}', IIF(is_rare, 99, n % 4)), n + 1, 0, 0, 0
+    printf('{"fixture": "F%d", "lot": "L%d"}', IIF(is_rare, 99, n % 4), n / 1000), n + 1, 0, 0, 0
 FROM (
     SELECT
         n, n % (:count / 2) AS unit, n % (:count / 10) = 7 AS is_rare,
         IIF(n % (:count / 10) = 7, 90000, 5000 + n * 7919 % 55000) AS length_ms
     FROM numbers
 );
+
+INSERT INTO run_metadata_values (run_id, key, value, started_at)
+SELECT runs.id, one.key, 't:' || one.value, runs.started_at FROM runs, json_each(runs.metadata) AS one;

@@ -153,6 +153,7 @@ def _begin(worker: Any) -> None:
     # What is there now stays. To look through all of it takes 0.1 s, in which every request would stand still.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _interrupted(worker: Any) -> None:

@@ -16,6 +16,7 @@ from portal.models.presence import PortalAlive, StationDay, StationState
 from portal.models.procedure import EndedLink, Procedure, ProcedureVersion, StationProcedure
 from portal.models.rate_bucket import RateBucket
 from portal.models.run import Curve, LogLine, Measurement, Phase, Run, RunSubUnit
+from portal.models.run_metadata import RunMetadataValue
 from portal.models.setup_token import SetupToken
 from portal.models.station import Station
 from portal.models.team import Team, TeamMember
@@ -47,6 +48,7 @@ __all__ = [
     "RateBucket",
     "Revision",
     "Run",
+    "RunMetadataValue",
     "RunSubUnit",
     "SetupToken",
     "SignInSession",

@@ -12,6 +12,7 @@ from portal.services.actors import Actor, Permission, require
 from portal.services.attachments import link_uploads
 from portal.services.metadata import merged
 from portal.services.run_details import find_run
+from portal.services.run_metadata import replace_values
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -49,6 +50,7 @@ def update_run_metadata(db: Db, actor: Actor, run_id: str, changes: dict[str, An
             before = run.run_metadata
             run.run_metadata = merged(run.run_metadata, changes)
             run.is_simulated = run.run_metadata.get("simulated") is True
+            replace_values(db, run)
             edits.touch(run)
             differences = audit.differences({"metadata": before}, {"metadata": run.run_metadata})
             audit.record(db, actor, "run:metadata_changed", run, differences)

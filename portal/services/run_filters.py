@@ -4,9 +4,10 @@ What people name (a part number, a version, an operator) is resolved to ids firs
 one column of ``runs``, and an index that ends in the list's order serves it. Each resolving is one statement, whatever
 it finds. A name that means more than a handful of things (revision "A" of every part) is asked of each row instead.
 
-What no index serves in the default order, newest start first: metadata, a piece of a serial number that many units
-have, classes of samples with many units, and the name of an operator who is a member. A span of durations, or of when
-runs were stored, has an index in another order: it serves where few runs are in the span (`_rare`).
+What no index serves in the default order, newest start first: metadata by anything but its values, a piece of a serial
+number that many units have, classes of samples with many units, and the name of an operator who is a member. A span of
+durations, or of when runs were stored, has an index in another order: it serves where few runs are in the span
+(`_rare`); so do values of metadata (`portal.services.run_metadata`).
 Source: contract/v2-api.md §1.10, §3.9.
 """
 
@@ -26,6 +27,7 @@ from sqlalchemy.sql.operators import in_op
 from portal.models import Batch, Part, ProcedureVersion, Revision, Run, Unit, User
 from portal.services.metadata import Condition, matching
 from portal.services.names import is_id, same
+from portal.services.run_metadata import few_runs
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -95,6 +97,9 @@ def narrowing(db: Db, query: RunFilter) -> list[Condition_]:
         found.append(_operated_by(db, query.operated_by_names))
     if query.search:
         found.append(_searched(db, query.search))
+    few = few_runs(db, query.metadata, MOST_IDS)
+    if few is not None:
+        found.append(one_of(Run.id, few))
     return found + matching(db, Run.run_metadata, query.metadata)
 
 

@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from sqlalchemy import Select, func, select, tuple_, union_all
 from sqlalchemy.orm import aliased
 
-from portal.models import Batch, Part, Procedure, ProcedureVersion, Revision, Run, Station, Unit, User
+from portal.models import (
+    Batch,
+    Part,
+    Procedure,
+    ProcedureVersion,
+    Revision,
+    Run,
+    RunMetadataValue,
+    Station,
+    Unit,
+    User,
+)
 from portal.services.actors import Actor, Permission, require
 from portal.services.cursors import read_cursor, write_cursor
 from portal.services.paging import CountedPage, Listing, Place
 from portal.services.procedures import ProcedureRef
 from portal.services.refs import Person, Ref
-from portal.services.run_filters import Condition_, RunFilter, narrowing, several
+from portal.services.run_filters import MOST_MERGED, Condition_, RunFilter, narrowing, several
+from portal.services.run_metadata import values_of, with_value
 from portal.services.station_lookup import visible_runs
 
 if TYPE_CHECKING:
@@ -116,6 +128,23 @@ class RunRow:
         return self.version.name if self.version is not None else None
 
 
+@dataclass(frozen=True)
+class _Way:
+    """A statement that finds ids of runs, in the order of these two columns by an index."""
+
+    ids: Select[str]
+    started_at: Any
+    id: Any
+
+    def first(self, place: Place, last: Any) -> Select[str]:
+        """As many as a page holds and one, behind the last row of the page before."""
+        keys = tuple_(self.started_at, self.id)
+        found = self.ids.limit(place.limit + 1)
+        if last is not None:
+            found = found.where(keys < tuple(last) if place.is_descending else keys > tuple(last))
+        return found.order_by(*(one.desc() if place.is_descending else one.asc() for one in (self.started_at, self.id)))
+
+
 def list_runs(db: Db, actor: Actor, query: RunQuery) -> Page[RunRow]:
     """A page of runs, newest first. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
@@ -132,35 +161,50 @@ def list_runs(db: Db, actor: Actor, query: RunQuery) -> Page[RunRow]:
 def page_runs(db: Db, actor: Actor, query: RunFilter, place: Place) -> CountedPage[RunRow]:
     """A page of runs for the published interface. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
-    conditions = _merged(db, narrowing(db, query) + visible_runs(actor), place)
+    conditions = narrowing(db, query) + visible_runs(actor)
+    if place.sort_by == "started_at":
+        conditions = _merged(db, conditions, _ways(query, conditions), place)
     # With a filter, what it leaves is found and then sorted.
     wanted = select_rows(first=FIRST.get(place.sort_by) if not conditions else None)
     rows, cursor = RUNS.page(db, wanted, place, conditions)
     return CountedPage([row_of(row) for row in rows], cursor)
 
 
-def _merged(db: Db, conditions: list[Condition_], place: Place) -> list[Condition_]:
-    """The conditions, with "one of several values" asked for each value by itself, a page's worth.
+def _ways(query: RunFilter, conditions: list[Condition_]) -> list[_Way]:
+    """Statements that find ids, each in the list's order by an index of its own; all together they find every run.
 
-    The index of each value's runs goes on with the start: a page's worth of each is read in order, where an IN would
-    read and sort all of them. In any other order nothing is gained.
+    They are for "one of several values", where an IN would read and sort all runs of all values; and for a value of the
+    metadata where nothing else is asked, which one index in the list's order knows.
     """
     found = several(conditions)
-    if found is None or place.sort_by != "started_at":
+    if found is not None:
+        condition, values = found
+        others = [one for one in conditions if one is not condition]
+        ids = select(Run.id).where(*others)
+        return [_Way(ids.where(condition.left == value), Run.started_at, Run.id) for value in values]
+    if not query.metadata or query != RunFilter(metadata=query.metadata):
+        return []
+    key, asked = next(iter(query.metadata.items()))
+    kept, sought = RunMetadataValue, values_of(asked)
+    if sought is None or len(sought) > MOST_MERGED:
+        return []
+    ids = select(kept.run_id).join(Run, Run.id == kept.run_id).where(*conditions)
+    return [_Way(ids.where(*with_value(key, [value])), kept.started_at, kept.run_id) for value in sought]
+
+
+def _merged(db: Db, conditions: list[Condition_], ways: list[_Way], place: Place) -> list[Condition_]:
+    """The conditions as a page's worth of ids from each way; as they are when there is no way.
+
+    In any other order than that of the starts nothing is gained.
+    """
+    if not ways:
         return conditions
-    condition, values = found
-    behind: list[Any] = []
+    last = None
     if place.cursor:
-        row = db.session.execute(select(Run.started_at, Run.id).where(Run.ordinal == place.cursor)).first()
-        if row is None:  # deleted meanwhile: `Listing` knows where it stood
+        last = db.session.execute(select(Run.started_at, Run.id).where(Run.ordinal == place.cursor)).first()
+        if last is None:  # deleted meanwhile: `Listing` knows where it stood
             return conditions
-        keys = tuple_(Run.started_at, Run.id)
-        behind = [keys < tuple(row) if place.is_descending else keys > tuple(row)]
-    order = [one.desc() if place.is_descending else one.asc() for one in (Run.started_at, Run.id)]
-    others = [one for one in conditions if one is not condition]
-    each = select(Run.id).where(*behind, *others).order_by(*order).limit(place.limit + 1)
-    firsts = [select(each.where(condition.left == value).subquery().c.id) for value in values]
-    return [Run.id.in_(union_all(*firsts))]
+    return [Run.id.in_(union_all(*(select(way.first(place, last).subquery().c[0]) for way in ways)))]
 
 
 def last_result(db: Db, serial_number: str) -> RunRow | None:

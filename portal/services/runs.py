@@ -18,6 +18,7 @@ from portal.services.names import is_id
 from portal.services.run_details import RunDetail, find_run, show_run
 from portal.services.run_input import MeasurementIn, RunIn
 from portal.services.run_lists import Page, RunQuery, RunRow, last_result, list_runs, page_runs
+from portal.services.run_metadata import keep_values
 from portal.services.run_references import take_unit, take_version
 from portal.services.unit_children import take_sub_units
 from portal.services.upsert import insert_all, insert_or_ignore
@@ -163,6 +164,8 @@ def _insert(db: Db, actor: Actor, run: RunIn, procedure_id: str, identifier: str
             return earlier_id
         where = f" in slot {run.slot_key!r}" if run.slot_key else ""
         raise Conflict(f"There is already a run of the execution {run.execution_id!r}{where}.", "execution_id")
+    if run.metadata:
+        keep_values(db, run_id, run.started_at, run.metadata)
     if run.sub_units:
         take_sub_units(db, run_id, db.session.get_one(Unit, unit.id), run.sub_units)
     return run_id

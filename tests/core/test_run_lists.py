@@ -76,7 +76,7 @@ FILTERS: dict[str, Callable[[Cast], dict[str, Any]]] = {
 WITHOUT_INDEX: dict[str, dict[str, Any]] = {
     "created_after": {"created_after": NOON},
     "duration": {"duration_min_ms": 1},
-    "metadata": {"metadata": read_filter('{"line": {"eq": 1}}')},
+    "metadata": {"metadata": read_filter('{"line": {"gte": 1}}')},
     "search": {"search": "sn"},
     "samples": {"samples": ["golden"]},
     "a member's name": {"operated_by_names": ["Dev"]},
