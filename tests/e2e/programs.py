@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,8 +12,9 @@ from types import TracebackType
 
 from click.testing import CliRunner
 
-from bench_sim.fleet import FleetError, command
+from bench_sim.fleet import FleetError
 from portal.cli import portal
+from tests.e2e.forked import ForkedProgram, forker
 from tests.waiting import eventually
 
 PASSWORD = "correct horse battery"
@@ -36,14 +36,11 @@ class PortalProcess:
         self._log = data_dir.parent / "portal.log"
         quick = {"STATIONMASTER_HEARTBEAT_S": "0.5", "STATIONMASTER_OFFLINE_AFTER_S": "3"}
         self._environment = {**os.environ, **quick, **settings}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ForkedProgram | None = None
 
     def start(self) -> None:
         words = ("portal", "serve", "--port", str(self.port), "--data-dir", str(self.data_dir))
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command(*words), stdout=log, stderr=log, env=self._environment, start_new_session=True
-            )
+        self._process = forker().start(words, self._environment, self._log)
         eventually(self.is_healthy, within_s=20)
 
     def stop(self) -> None:
@@ -58,7 +55,7 @@ class PortalProcess:
 
     def is_healthy(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, self.log_text()
+        assert self._process.is_running, self.log_text()
         try:
             with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:
                 return bool(answer.status == 200)
@@ -83,5 +80,5 @@ class PortalProcess:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self._process.is_running:
             self.kill()
