@@ -53,3 +53,8 @@ FROM (
 
 INSERT INTO run_metadata_values (run_id, key, value, started_at)
 SELECT runs.id, one.key, 't:' || one.value, runs.started_at FROM runs, json_each(runs.metadata) AS one;
+
+INSERT OR IGNORE INTO unit_serial_pieces (piece, unit_id)
+SELECT substr(units.serial_key, numbers.n, 12), units.id FROM units, numbers WHERE numbers.n BETWEEN 1 AND 10;
+
+INSERT INTO counters (name, value) SELECT 'unit_serial_pieces', COUNT(*) FROM units;

@@ -14,10 +14,12 @@ from sqlalchemy.orm import aliased
 from portal.models import Batch, Part, Revision, Run, Unit
 from portal.services.metadata import Condition, matching
 from portal.services.names import is_id, same
+from portal.services.serial_search import units_with_piece
 
 if TYPE_CHECKING:
     from portal.database import Db
 
+MOST_FOUND = 200  # by a piece of the serial number: of more, a page is soon found in the list's order
 PRODUCTION = "production"  # not a class of units but the lack of one
 
 
@@ -53,7 +55,7 @@ class UnitQuery:
 
 def narrow(db: Db, wanted: Select[Any], query: UnitQuery) -> Select[Any]:
     """The statement with the conditions of the query. Part, revision and batch are looked up at once."""
-    conditions = [*_by_refs(db, query), *_by_itself(query), *_by_runs(query)]
+    conditions = [*_by_refs(db, query), *_by_itself(db, query), *_by_runs(query)]
     return wanted.where(*conditions, *matching(db, Unit.unit_metadata, query.metadata))
 
 
@@ -73,10 +75,10 @@ def _by_refs(db: Db, query: UnitQuery) -> list[ColumnElement[bool]]:
     return found
 
 
-def _by_itself(query: UnitQuery) -> list[ColumnElement[bool]]:
+def _by_itself(db: Db, query: UnitQuery) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if query.search:
-        found.append(Unit.serial_key.contains(same(query.search), autoescape=True))
+        found.append(_searched(db, same(query.search)))
     if query.serial_numbers:
         found.append(_one_of(Unit.serial_key, list(map(same, query.serial_numbers))))
     for column, ids in (
@@ -101,6 +103,11 @@ def _by_itself(query: UnitQuery) -> list[ColumnElement[bool]]:
         classes = Unit.sample.in_([one for one in query.samples if one != PRODUCTION])
         found.append(or_(classes, Unit.sample.is_(None)) if PRODUCTION in query.samples else classes)
     return found
+
+
+def _searched(db: Db, typed: str) -> ColumnElement[bool]:
+    few = units_with_piece(db, typed, MOST_FOUND)
+    return _one_of(Unit.id, few) if few is not None else Unit.serial_key.contains(typed, autoescape=True)
 
 
 def _by_runs(query: UnitQuery) -> list[ColumnElement[bool]]:

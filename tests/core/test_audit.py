@@ -39,6 +39,7 @@ UNNOTED = {
     "rate_limits.py": "counts tries",
     "run_batches.py": "records of runs say themselves who sent them",
     "runs.py": "records of runs say themselves who sent them",
+    "serial_search.py:keep_serial_pieces": "what units are found by, which have their entries",
     "v1_runs.py": "records of runs say themselves who sent them",
     "procedure_stations.py:link_pairs": "`link_procedure` notes each",
     "station_bulk.py:link_stations": "`link_procedure` notes each",
