@@ -173,8 +173,8 @@ def _watched_bench(folder: Path) -> Iterator[tuple[PortalUnderTest, _Seen]]:
         plan = folder / "autopilot.json"
         plan.write_text(json.dumps({"procedure": "long", "pause_s": 0}))
         with SimulatedStation(folder / "home", folder / "station.log") as station:
-            station.enrol(f"http://{address}", token)
-            station.start(["--autopilot", str(plan)])
+            station.enrol(f"http://{address}", token, ["--autopilot", str(plan)])
+            station.start()
             yield portal, seen
     finally:
         portal.stop()
