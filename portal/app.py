@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -16,9 +13,8 @@ from portal.database import Database
 from portal.live import blueprint as live
 from portal.live.fleet import Fleet
 from portal.settings import Settings
+from stationmaster.assets import CACHED_FOR_S, asset
 from stationmaster.resources import folder
-
-YEAR_S = 31_536_000
 
 
 def create_app(settings: Settings) -> Flask:
@@ -32,14 +28,14 @@ def create_app(settings: Settings) -> Flask:
     app.config.update(
         SECRET_KEY=settings.secret_key,
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
-        SEND_FILE_MAX_AGE_DEFAULT=YEAR_S,
+        SEND_FILE_MAX_AGE_DEFAULT=CACHED_FOR_S,
         SESSION_COOKIE_NAME="stationmaster",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(path_for=_path_builder(app), asset=_asset, version=stationmaster.__version__)
+    app.jinja_env.globals.update(path_for=_path_builder(app), asset=asset, version=stationmaster.__version__)
     if settings.behind_proxy:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
 
@@ -72,13 +68,3 @@ def _path_builder(app: Flask) -> Any:
         return app.url_map.bind("portal").build(endpoint, values)
 
     return path_for
-
-
-def _asset(name: str) -> str:
-    """The address of a static file, with its content's hash: cached for ever, and new when it changes."""
-    return f"/static/{name}?v={_digest(folder('static') / name)}"
-
-
-@cache
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -18,12 +18,12 @@ from simple_websocket import ConnectionClosed
 from portal import web
 from portal.errors import PortalError
 from portal.live.fleet import Fleet
-from portal.live.hub import Change
-from portal.live.socket import RIGHTS_CHANGED, SIGNED_OUT, LiveSocket
 from portal.pages.security import same_origin
 from portal.services import secrets, sign_ins
 from portal.services import stations as station_services
 from portal.services.actors import Permission, has_rights_of, require
+from station.live_hub import Change
+from station.live_socket import RIGHTS_CHANGED, SIGNED_OUT, LiveSocket
 
 MOST_SHOWN = 100  # stations of which a page of a list wants the state when it joins
 SESSION_CHECK_S = 60.0  # a session that expires, or is ended by another program on the same data

@@ -17,10 +17,8 @@ from portal import announcements
 from portal.database import Database
 from portal.live.chores import Chores
 from portal.live.deliveries import Deliveries
-from portal.live.hub import Change, Hub
 from portal.live.presence import PresenceWatch
 from portal.live.run_events import RunEvents
-from portal.live.socket import POLICY_VIOLATION, RESTARTING, RIGHTS_CHANGED, SIGNED_OUT, Writer
 from portal.live.stations import Link, LiveStation, LiveStations, Vitals
 from portal.services import installations
 from portal.services import stations as station_services
@@ -29,6 +27,8 @@ from portal.services.station_lookup import find_station, is_visible, sees_team, 
 from portal.services.stations import StationFacts, StationRow
 from portal.services.users import find_actor
 from portal.settings import Settings
+from station.live_hub import Change, Hub
+from station.live_socket import POLICY_VIOLATION, RESTARTING, RIGHTS_CHANGED, SIGNED_OUT, Writer
 from station.operator_view import dom_id, renderer
 from station.protocol import Replaced
 from station.run_state import RunState, Stage
@@ -239,7 +239,7 @@ class Fleet:
             now = find_actor(db, user_id)
         self.writer.end_each(
             lambda sock: (
-                sock.watcher is not None
+                isinstance(sock.watcher, Actor)
                 and sock.watcher.user_id == user_id
                 and (now is None or not has_rights_of(sock.watcher, now))
             ),
@@ -258,7 +258,9 @@ class Fleet:
         team_id = station.team_id if station is not None else None
         self.writer.end_each(
             lambda sock: (
-                not sock.topics.isdisjoint(topics) and sock.watcher is not None and not sees_team(sock.watcher, team_id)
+                not sock.topics.isdisjoint(topics)
+                and isinstance(sock.watcher, Actor)
+                and not sees_team(sock.watcher, team_id)
             ),
             RIGHTS_CHANGED,
             "the station is in another team now",

@@ -16,10 +16,10 @@ from simple_websocket import ConnectionClosed
 from portal import web
 from portal.errors import NotFound, PortalError, Unauthorized
 from portal.live.fleet import Fleet
-from portal.live.socket import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER, LiveSocket, text_frame
 from portal.live.stations import LiveStation
 from portal.services import api_keys, installations
 from portal.services.actors import Actor
+from station.live_socket import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER, LiveSocket, text_frame
 from station.protocol import (
     MAX_FRAME_BYTES,
     CommandResult,

@@ -21,8 +21,8 @@ import structlog
 from portal.announcements import RightsChanged, RunStored
 from portal.database import Database
 from portal.errors import NoFreeConnection
-from portal.live.socket import PEER_TIMEOUT_MS
 from portal.services.run_notices import RUN_FINISHED, Filter, RunNotice, find_notices, notices_after, resume_point
+from station.live_socket import PEER_TIMEOUT_MS
 
 HEARTBEAT_S = 15.0  # keeps proxies from closing the connection; also how soon a revoked key is noticed
 MOST_WAITING = 1000  # events of about 700 bytes

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from portal.live.hub import Change, Hub
 from portal.services.stations import StationFacts
+from station.live_hub import Change, Hub
 from station.operator_view import OperatorView, Piece, ProcedureChoice, Render, changes, frame, whole
 from station.protocol import (
     AnyCommand,

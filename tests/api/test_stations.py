@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 import pytest
 from websockets.sync.client import connect as open_socket
 
-from portal.live.socket import POLICY_VIOLATION
 from portal.models import Attachment, Station, StationState, Team
 from portal.services.api_keys import create_station_key
 from portal.services.attachments import announce_upload
 from portal.services.setup_tokens import issue_setup_token
+from station.live_socket import POLICY_VIOLATION
 from tests.api.clients import FOLDER, GENERATIONS, Client, Refused
 from tests.cast import record
 from tests.core.conftest import Api

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from portal.live.hub import Change, Hub
 from portal.live.stations import BEGIN_LIMIT_S, LiveStation, new_command_id
 from portal.services.stations import StationFacts
+from station.live_hub import Change, Hub
 from station.operator_view import Screen
 from station.protocol import (
     CommandResult,

@@ -20,8 +20,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from portal.services.actors import Actor
-
 BUFFER_BYTES = 2 * 1024 * 1024  # a whole page of a long run fits several times
 STALLED_AFTER_S = 8.0
 PING_EVERY_S = 20.0
@@ -66,7 +64,7 @@ class LiveSocket:
         self._raw: socket.socket = ws.sock
         self._writer = writer
         self.session: str | None = None  # hash of the browser's token; None for a station's program
-        self.watcher: Actor | None = None  # whose browser this is, with the rights it was admitted by
+        self.watcher: object = None  # whose browser this is (the portal: with the rights it was admitted by)
         self.topics: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._pending: deque[memoryview] = deque()
@@ -76,7 +74,8 @@ class LiveSocket:
         self._is_ending = False
         with contextlib.suppress(OSError):  # the peer may be gone already, as its reader will notice
             self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # A socket may be silent for as long as it likes; the limit is for requests (portal.server).
+            # A socket may be silent for as long as it likes; the limits are the servers', for requests.
+            self._raw.settimeout(None)
             self._raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 0))
             if hasattr(socket, "TCP_USER_TIMEOUT"):
                 self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_MS)

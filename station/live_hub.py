@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from portal.live.socket import LiveSocket, text_frame
+from station.live_socket import LiveSocket, text_frame
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from portal.live.socket import BUFFER_BYTES, LiveSocket, Writer, text_frame
+from station.live_socket import BUFFER_BYTES, LiveSocket, Writer, text_frame
 from tests.waiting import eventually
 
 
