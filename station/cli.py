@@ -1,4 +1,4 @@
-"""The command group ``stationmaster station``: enrol, run, queue."""
+"""The command group ``stationmaster station``: enrol, run, queue, kiosk."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from station.credentials import load_credentials
 from station.home import InstanceLock
 from station.home_option import home_at, home_option
+from station.kiosk.commands import kiosk
 from station.queue_commands import queue
 from station.settings import load_settings
 from stationmaster.cli_errors import Refusal
@@ -81,7 +82,13 @@ def enrol(
     type=click.Path(path_type=Path),
     help="Look here for procedures first. May be given more than once.",
 )
-def run(home_folder: Path | None, procedure_folders: tuple[Path, ...]) -> None:
+@click.option(
+    "--kiosk/--no-kiosk",
+    "has_kiosk",
+    default=None,
+    help="Show the Operator UI on this computer, without the portal too. Default: kiosk_ui in station.json.",
+)
+def run(home_folder: Path | None, procedure_folders: tuple[Path, ...], has_kiosk: bool | None) -> None:
     """Hold the link to the portal, run procedures, upload their records: the daemon."""
     from station.daemon import Daemon
     from station.log import configure_log
@@ -101,9 +108,10 @@ def run(home_folder: Path | None, procedure_folders: tuple[Path, ...]) -> None:
         credentials = load_credentials(home)  # again, now that nobody else can change them
         if credentials is None:
             raise Refusal(f"This home is not enrolled any more: {home.root}.")
-        daemon = Daemon(
-            home, credentials, load_settings(home), [path.resolve() for path in procedure_folders], say=_say
-        )
+        settings = load_settings(home)
+        if has_kiosk is not None:
+            settings = settings.model_copy(update={"kiosk_ui": has_kiosk})
+        daemon = Daemon(home, credentials, settings, [path.resolve() for path in procedure_folders], say=_say)
         ending = daemon.run()
     if ending.is_bad_news:
         raise Refusal(ending.line, ending.exit_code)
@@ -112,6 +120,7 @@ def run(home_folder: Path | None, procedure_folders: tuple[Path, ...]) -> None:
 
 
 station.add_command(queue)
+station.add_command(kiosk)
 
 
 def _say(line: str, is_bad_news: bool) -> None:

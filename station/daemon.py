@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -26,7 +27,10 @@ from station.forgotten_runs import queue_forgotten_runs
 from station.hardware import read_hardware, read_load
 from station.home import Home
 from station.journal import Journal, JournalShelf
+from station.kiosk.operator import BenchOperator
+from station.kiosk.screen import BenchFacts
 from station.link import Link, Parting
+from station.operator_view import Kiosk, ProcedureChoice
 from station.outbox import Outbox, open_outbox
 from station.portal_api import PortalApi
 from station.procedure_folders import ProcedureFolders
@@ -48,6 +52,9 @@ from station.record import RunRecord
 from station.settings import StationSettings
 from station.uploader import Uploader
 from stationmaster.cli_errors import Refusal
+
+if TYPE_CHECKING:
+    from station.kiosk.kiosk import KioskProgram
 
 EXIT_INTERRUPTED = 130
 EXIT_PARTED = 75
@@ -83,6 +90,8 @@ class Daemon:
         self._endings: queue.SimpleQueue[Ending] = queue.SimpleQueue()
         self._trouble: str | None = None
         self._was_connected = False
+        self._is_linked = False
+        self._station_name = credentials.station_name
         self._reported: LocalProcedures | None = None
         self._hardware = read_hardware()
         self._outbox = _open_outbox(home, say)
@@ -99,6 +108,10 @@ class Daemon:
             else Autopilot(home, settings.autopilot, self._desk, self._engine, self._folders)
         )
 
+        self._settings = settings
+        self._person = BenchOperator(home)
+        self._kiosk = self._make_kiosk() if settings.kiosk_ui else None
+
     def run(self) -> Ending:
         """Work until a signal or the portal ends it. Returns why."""
         self._listen_to_signals()
@@ -106,6 +119,9 @@ class Daemon:
         self._recover()
         self._uploader.start()
         self._link.start()
+        if self._kiosk is not None:
+            self._kiosk.start()
+            self._say(f"The kiosk is on port {self._kiosk.port} of this computer: stationmaster station kiosk", False)
         if self._autopilot is not None:
             self._autopilot.start()
         ending = self._endings.get()
@@ -138,6 +154,8 @@ class Daemon:
             self._autopilot.stop()
         self._engine.close()
         self._engine.wait(RECORD_LIMIT_S)  # an earlier run's record may still be on its way to the outbox
+        if self._kiosk is not None:
+            self._kiosk.stop()
         self._link.stop(Goodbye())
         self._uploader.stop()
         self._api.close()
@@ -147,6 +165,8 @@ class Daemon:
 
     def _on_event(self, _event: AnyRunEvent) -> None:
         self._link.wake()
+        if self._kiosk is not None:
+            self._kiosk.wake()
 
     def _on_finished(self, journal: Journal, record: RunRecord | None) -> None:
         if record is None:
@@ -167,6 +187,7 @@ class Daemon:
 
     def _on_upload(self, news: UploadNews) -> None:
         self._link.say(news)
+        self._refresh_kiosk()
 
     # ── the link's (see `station.link.LinkOwner`) ───────────────────────────────────────────────────────────────────
 
@@ -207,8 +228,10 @@ class Daemon:
         again = " again" if self._was_connected else ""
         self._say(f"Station {welcome.station_name} is connected{again} to {self._credentials.portal_url}", False)
         log.info("link_up", station_id=welcome.station_id)
-        self._was_connected = True
+        self._was_connected = self._is_linked = True
+        self._station_name = welcome.station_name
         self._trouble = None
+        self._refresh_kiosk()
         self._folders.link(welcome.procedures)
         self._uploader.portal_is_back()
         self._reported = self._folders.report()
@@ -231,6 +254,8 @@ class Daemon:
         if reason != self._trouble:
             log.warning("link_down", reason=reason)
         self._trouble = reason
+        self._is_linked = False
+        self._refresh_kiosk()
 
     def parted(self, parting: Parting) -> None:
         """End the program; forget the credentials when they are worth nothing any more."""
@@ -244,20 +269,41 @@ class Daemon:
             line = f"The portal ended the link: {parting.reason}."
         self._endings.put(Ending(EXIT_PARTED, line, is_bad_news=True))
 
+    # ── the kiosk's (see `station.kiosk`) ───────────────────────────────────────────────────────────────────────────
+
+    def bench_facts(self) -> BenchFacts:
+        """What the bench's own screen shows beside the run."""
+        problems = {one.procedure_id: one.problem for one in self._folders.report().procedures}
+        linked = self._folders.linked
+        choices = (ProcedureChoice(p.procedure_id, p.name, problems.get(p.procedure_id)) for p in linked)
+        bench = self._settings.bench
+        return BenchFacts(
+            self._credentials.station_id,
+            self._station_name,
+            tuple(choices),
+            Kiosk(
+                is_portal_connected=self._is_linked,
+                portal_trouble=self._trouble,
+                operator=self._person.name,
+                instruments=None if bench is None else f"simulated bench {bench}",
+            ),
+        )
+
+    def _make_kiosk(self) -> KioskProgram:
+        from station.kiosk.kiosk import KioskProgram  # Flask is loaded only where there is a kiosk
+
+        return KioskProgram(
+            self._home, self._settings.kiosk_port, self, self._outbox, self._person, self._uploader.wake
+        )
+
+    def _refresh_kiosk(self) -> None:
+        if self._kiosk is not None:
+            self._kiosk.look()
+
     def _last_upload(self) -> Sequence[Model]:
         journal = self._engine.journal
-        record = None if journal is None else self._outbox.find(journal.execution_id)
-        if record is None:
-            return []
-        return [
-            UploadNews(
-                execution_id=record.execution_id,
-                state=record.state,
-                run_id=record.run_id,
-                error=record.why,
-                uploads_waiting=self._outbox.count_waiting(),
-            )
-        ]
+        news = None if journal is None else self._outbox.progress(journal.execution_id)
+        return [] if news is None else [news]
 
 
 def _open_outbox(home: Home, say: Callable[[str, bool], None]) -> Outbox:

@@ -8,6 +8,7 @@
     outbox.db               finished records on their way to the portal
     procedures/             procedures of this bench, one folder per identifier
     linked.json             the procedures that the portal linked last: the station also works without the portal
+    kiosk.key  operator     who may use the kiosk (0600), and who said there to be at the bench
     lock                    held while a station program runs here
 """
 
@@ -85,6 +86,21 @@ class Home:
     def autopilot_file(self) -> Path:
         """Number of the autopilot's next unit."""
         return self.root / "autopilot.json"
+
+    @property
+    def kiosk_key_file(self) -> Path:
+        """See `station.kiosk.access`."""
+        return self.root / "kiosk.key"
+
+    @property
+    def operator_file(self) -> Path:
+        """See `station.kiosk.operator`."""
+        return self.root / "operator"
+
+    @property
+    def kiosk_browser(self) -> Path:
+        """The profile of the browser that `station kiosk` opens."""
+        return self.root / "kiosk-browser"
 
     @property
     def lock_file(self) -> Path:

@@ -42,6 +42,7 @@ class Screen(StrEnum):
     """The one thing in the middle of the page."""
 
     OFFLINE = "offline"
+    OPERATOR = "operator"
     IDLE = "idle"
     STARTING = "starting"
     IDENTIFY = "identify"
@@ -61,8 +62,43 @@ class ProcedureChoice:
 
 
 @dataclass(frozen=True)
+class UnsentRun:
+    """A record that the portal does not have yet. ``why``: what stands in the way, in words."""
+
+    execution_id: str
+    state: str
+    serial_number: str | None
+    outcome: str | None
+    queued_at: datetime
+    next_try_at: datetime | None = None
+    why: str | None = None
+
+    @property
+    def may_be_retried(self) -> bool:
+        """Whether a person can send it on its way at once."""
+        return self.state in ("waiting", "parked")
+
+
+@dataclass(frozen=True)
+class Kiosk:
+    """What only the bench's own screen shows. ``portal_trouble``: why it is not reached, None while nobody knows.
+
+    ``operator``: who said to be here. ``unsent``: the records that need a look first, not all of them.
+    """
+
+    is_portal_connected: bool = False
+    portal_trouble: str | None = None
+    operator: str | None = None
+    instruments: str | None = None
+    unsent: tuple[UnsentRun, ...] = ()
+
+
+@dataclass(frozen=True)
 class OperatorView:
-    """Everything the page shows. ``base_path``: where its forms are sent. ``run`` is the current or the last one."""
+    """Everything the page shows. ``base_path``: where its forms are sent. ``run`` is the current or the last one.
+
+    ``kiosk`` is None on the portal's page.
+    """
 
     station_id: str
     station_name: str
@@ -74,6 +110,12 @@ class OperatorView:
     upload: UploadNews | None = None
     uploads_waiting: int = 0
     record_url: str | None = None
+    kiosk: Kiosk | None = None
+
+    @property
+    def feed_path(self) -> str:
+        """Where the page listens."""
+        return f"/live/stations/{self.station_id}" if self.kiosk is None else "/live"
 
     @property
     def screen(self) -> Screen:
@@ -84,7 +126,7 @@ class OperatorView:
         if not self.is_connected:
             return Screen.OFFLINE
         if run is None:
-            return Screen.IDLE
+            return Screen.IDLE if self.kiosk is None or self.kiosk.operator else Screen.OPERATOR
         if run.stage is Stage.STOPPING:
             return Screen.STOPPING
         if run.prompt is not None:
@@ -154,7 +196,7 @@ def clock(seconds: float) -> str:
 
 
 def whole(render: Render, view: OperatorView) -> Piece:
-    """The whole page: what a watcher gets on joining."""
+    """The whole page: what a watcher gets on joining; at the kiosk with the queue, which lies outside of it."""
     return Piece("#bench", render("_bench.html", view=view))
 
 
@@ -163,6 +205,8 @@ def frame(render: Render, view: OperatorView) -> Iterator[Piece]:
     yield Piece("#op-top", render("_top.html", view=view))
     yield Piece("#op-centre", render("_centre.html", view=view))
     yield Piece("#op-bottom", render("_bottom.html", view=view))
+    if view.kiosk is not None:
+        yield Piece("#op-unsent", render("_unsent.html", view=view))
 
 
 def changes(render: Render, before: OperatorView, after: OperatorView, event: AnyRunEvent) -> Iterator[Piece]:

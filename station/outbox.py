@@ -29,11 +29,18 @@ from pathlib import Path
 from typing import Any
 
 from station.outbox_file import OutboxBroken, connect, move_aside
+from station.protocol import UploadNews
 from station.record import RunRecord
 from station.run_files import delete_files, fingerprint
-from station.stored_record import StoredRecord
+from station.stored_record import StoredRecord, UnsentFacts
 
 KEEP_DONE = 200
+_UNSENT = """
+    SELECT execution_id, state, why, queued_at, next_try_at,
+           CASE WHEN json_valid(body) THEN json_extract(body, '$.serial_number') END AS serial_number,
+           CASE WHEN json_valid(body) THEN json_extract(body, '$.outcome') END AS outcome
+    FROM records WHERE state NOT IN ('done', 'dropped')
+    ORDER BY state = 'parked' DESC, queued_at DESC, rowid DESC"""
 LONGEST_WAIT_S = 3700.0  # a clock that was set back must not hold a record longer than any wait we ever set
 
 
@@ -101,6 +108,25 @@ class Outbox:
         with self._lock:
             counted = self._connection.execute("SELECT count(*) FROM records WHERE state NOT IN ('done', 'dropped')")
             return int(counted.fetchone()[0])
+
+    def unsent(self, most: int) -> list[UnsentFacts]:
+        """The records that are not yet with the portal, parked ones first, then the newest; without their bodies."""
+        with self._lock:
+            rows = self._connection.execute(f"{_UNSENT} LIMIT ?", (most,)).fetchall()
+        return [UnsentFacts(**{name: row[name] for name in row.keys()}) for row in rows]  # noqa: SIM118 - no dict
+
+    def progress(self, execution_id: str) -> UploadNews | None:
+        """How far a record is on its way; None when there is none."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT state, run_id, why FROM records WHERE execution_id = ? AND state <> 'dropped'", (execution_id,)
+            ).fetchone()
+        if row is None:
+            return None
+        return UploadNews(
+            execution_id=execution_id, state=row["state"], run_id=row["run_id"], error=row["why"],
+            uploads_waiting=self.count_waiting(),
+        )  # fmt: skip
 
     def next_due(self, now: float) -> StoredRecord | None:
         """The record to upload now: of those that are due the one that was queued first."""

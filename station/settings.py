@@ -61,10 +61,15 @@ class AutopilotPlan(_Part):
 
 
 class StationSettings(_Part):
-    """``bench``: the simulated bench that runs use; None = the instruments that are really there."""
+    """``bench``: the simulated bench that runs use; None = the instruments that are really there.
+
+    ``kiosk_ui``: whether the program shows the Operator UI itself, on ``kiosk_port`` of this computer.
+    """
 
     bench: str | None = None
     autopilot: AutopilotPlan | None = None
+    kiosk_ui: bool = False
+    kiosk_port: int = Field(default=7321, ge=1024, le=65_535)
 
     @property
     def is_simulated(self) -> bool:

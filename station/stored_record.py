@@ -84,6 +84,19 @@ class StoredRecord:
         }
 
 
+@dataclass(frozen=True)
+class UnsentFacts:
+    """What a short list of the queue shows of a record. Instants: seconds since 1970."""
+
+    execution_id: str
+    state: State
+    why: str | None
+    queued_at: float
+    next_try_at: float
+    serial_number: str | None
+    outcome: str | None
+
+
 def _instant(seconds: float | None) -> str | None:
     if seconds is None:
         return None

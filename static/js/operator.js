@@ -201,7 +201,7 @@ document.addEventListener("htmx:after:request", (event) => {
 // A command that did not reach the portal must not look as if it had.
 document.addEventListener("htmx:error", (event) => {
   if (event.target.closest?.("form.op-command")) {
-    tell("This was not sent: the portal cannot be reached. The bench goes on; to stop it now, use its own switch.");
+    tell(page.dataset.unsent ?? "This was not sent: the portal cannot be reached. The bench goes on; to stop it now, use its own switch.");
   }
 });
 
