@@ -74,8 +74,7 @@ class LiveSocket:
         self._is_ending = False
         with contextlib.suppress(OSError):  # the peer may be gone already, as its reader will notice
             self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # A socket may be silent for as long as it likes; the limits are the servers', for requests.
-            self._raw.settimeout(None)
+            # A socket may be silent for as long as it likes; the limit is for requests (portal.server).
             self._raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 0))
             if hasattr(socket, "TCP_USER_TIMEOUT"):
                 self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_MS)

@@ -18,7 +18,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from station.kiosk.access import ADDRESS
 from stationmaster.cli_errors import Refusal
 
-MOST_CONNECTIONS = 48  # a browser keeps up to six, and one for the feed
+MOST_CONNECTIONS = 48  # a browser makes up to six at once, and one for the feed
 SILENT_LIMIT_S = 15.0
 
 log = structlog.get_logger(__name__)
@@ -43,8 +43,13 @@ def bind(port: int) -> socket.socket:
 
 class _Handler(WSGIRequestHandler):
     timeout = SILENT_LIMIT_S
+    protocol_version = "HTTP/1.1"
     server_version = "Stationmaster"
     sys_version = ""
+
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:  # noqa: ARG002 - Werkzeug's
+        """Wait for no other request on it: an ended feed has no time limit, and would keep its thread."""
+        self.close_connection = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Nothing: a bench's log is not for requests."""

@@ -176,6 +176,8 @@ def _is_own_page() -> bool:
 
 def _watch(hub: Hub, writer: Writer, screen: KioskScreen) -> None:
     watcher: LiveSocket | None = None
+    # A feed may be silent for as long as it likes. Before its reader begins: that takes the limit over.
+    request.environ["werkzeug.socket"].settimeout(None)
     try:
         watcher = LiveSocket(Server(request.environ, max_message_size=4096), writer)
         hub.join(TOPIC, watcher, screen.snapshot)
