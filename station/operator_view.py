@@ -81,7 +81,7 @@ class UnsentRun:
 
 @dataclass(frozen=True)
 class Kiosk:
-    """What only the bench's own screen shows. ``portal_trouble``: why it is not reached, None while nobody knows.
+    """What only the bench's own screen shows. ``portal_trouble``: why it is not reached; None before the first try.
 
     ``operator``: who said to be here. ``unsent``: the records that need a look first, not all of them.
     """
@@ -196,12 +196,12 @@ def clock(seconds: float) -> str:
 
 
 def whole(render: Render, view: OperatorView) -> Piece:
-    """The whole page: what a watcher gets on joining; at the kiosk with the queue, which lies outside of it."""
+    """The whole page: what a watcher gets on joining."""
     return Piece("#bench", render("_bench.html", view=view))
 
 
 def frame(render: Render, view: OperatorView) -> Iterator[Piece]:
-    """Top bar, middle and bottom bar: what changes when the screen does."""
+    """Top bar, middle and bottom bar: what changes when the screen does; at the kiosk the queue, outside of them."""
     yield Piece("#op-top", render("_top.html", view=view))
     yield Piece("#op-centre", render("_centre.html", view=view))
     yield Piece("#op-bottom", render("_bottom.html", view=view))

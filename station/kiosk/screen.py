@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -86,8 +87,8 @@ class KioskScreen:
         return self._view
 
     def start(self) -> None:
-        """Catch up with the last run, and follow in the background."""
-        self._follow()
+        """Catch up with the last run and follow, in the background."""
+        self._woken.set()
         self._thread.start()
 
     def stop(self) -> None:
@@ -107,7 +108,8 @@ class KioskScreen:
 
     def snapshot(self) -> Iterable[Change]:
         """All of it, for a browser that has just joined."""
-        return _as_changes([whole(self._render, self._view), *frame(self._render, self._view)])
+        unsent = Piece("#op-unsent", self._render("_unsent.html", view=self._view))
+        return _as_changes([whole(self._render, self._view), unsent])
 
     # ── the thread ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -138,7 +140,7 @@ class KioskScreen:
             folded = fold(before.run, event)
             upload = before.upload if before.run is not None and before.run.execution_id == event.execution_id else None
             after = replace(before, run=folded, upload=upload)
-            self._publish(after, lambda a=after, b=before, e=event: changes(self._render, b, a, e))  # type: ignore[misc]
+            self._publish(after, partial(changes, self._render, before, after, event))
 
     def _show_bench(self) -> None:
         facts = self._owner.bench_facts()
@@ -155,7 +157,7 @@ class KioskScreen:
             uploads_waiting=waiting,
         )  # fmt: skip
         if view != self._view:
-            self._publish(view, lambda: frame(self._render, view))
+            self._publish(view, partial(frame, self._render, view))
 
     def _publish(self, view: OperatorView, pieces: Callable[[], Iterable[Piece]]) -> None:
         def apply() -> None:

@@ -25,6 +25,7 @@ from station.kiosk.web import MOST_BROWSERS, cookie_name
 from station.operator_view import Kiosk, ProcedureChoice
 from station.outbox import Outbox
 from station.protocol import AnyCommand, CommandResult, RunCommand, Stop
+from station.record import RunRecord
 from stationmaster.cli_errors import Refusal
 from tests.agent.conftest import StationCommand
 from tests.waiting import eventually
@@ -57,6 +58,7 @@ class Served:
     program: KioskProgram
     home: Home
     bench: Bench
+    outbox: Outbox
 
     @property
     def origin(self) -> str:
@@ -88,7 +90,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with closing(Outbox(home.outbox_file)) as outbox:
         program = KioskProgram(home, 0, bench, outbox, person, lambda: None)
         program.start()
-        yield Served(program, home, bench)
+        yield Served(program, home, bench, outbox)
         program.stop()
 
 
@@ -201,6 +203,27 @@ def test_its_own_page_starts_and_stops(served: Served, obeyed: list[AnyCommand])
     assert isinstance(stopped, Stop)
     assert stopped_by_somebody.asked_by == "somebody at the bench"
     assert BenchOperator(served.home).name == "Maria"
+
+
+def test_a_parked_record_is_listed_with_why_and_sent_again(served: Served) -> None:
+    own = {"Cookie": served.cookie(), "Origin": served.origin}
+    served.outbox.put(RunRecord("e1", {"serial_number": "SN-4711", "outcome": "FAIL"}, ()), "s1")
+    served.outbox.claim("e1", 1.0)
+    served.outbox.park("e1", "The procedure is not linked.")
+
+    page = eventually(lambda: "SN-4711" in shown(served, own) and shown(served, own))
+    answer = served.ask("POST", "/retry", "execution_id=e1", **own)
+
+    assert "The procedure is not linked." in page
+    assert answer.status == 204
+    record = served.outbox.find("e1")
+    assert record is not None
+    assert record.state == "queued"
+    eventually(lambda: "Next in line" in shown(served, own))
+
+
+def shown(served: Served, own: dict[str, str]) -> str:
+    return str(served.ask("GET", "/", **own).text)  # type: ignore[attr-defined]
 
 
 def test_it_listens_on_this_machine_only(served: Served) -> None:

@@ -90,7 +90,6 @@ def test_a_whole_run_without_the_portal_is_uploaded_once_when_it_is_back(portal,
     portal.start()
     expect(queue.get_by_text("The portal has every record.")).to_be_visible(timeout=30_000)
     queue.get_by_role("button", name="Close").click()
-    expect(page.get_by_text("portal connected")).to_be_visible()
     expect(page.get_by_text("The portal has the record.")).to_be_visible()
 
     page.goto(f"{portal.url}/sign-in")
