@@ -75,9 +75,9 @@ def show(station_id: str) -> ResponseReturnValue:
 def rename(station_id: str) -> ResponseReturnValue:
     """Give the station another name."""
     form = Form.of(request)
-    typed = {"name": form.text("name")}
+    typed, seen = {"name": form.text("name")}, Seen.read(form.text("seen"))
     try:
-        save_settings(db(), actor(), station_id, typed, Seen.read(form.text("seen")))
+        save_settings(db(), actor(), station_id, typed, seen)
     except Stale as stale:
         return _page(station_id, form, status=409, clash=stale.clashes[0])
     except Invalid as invalid:

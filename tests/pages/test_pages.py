@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -104,8 +105,9 @@ def test_a_procedure_is_linked_and_unlinked_on_the_stations_page(admin: FlaskCli
 def test_a_station_is_renamed_and_a_bad_name_is_said(admin: FlaskClient) -> None:
     station_id = new_station(admin)
 
-    renamed = admin.post(f"/stations/{station_id}/name", data={"name": "Bench 8"}, follow_redirects=True)
-    refused = admin.post(f"/stations/{station_id}/name", data={"name": ""})
+    page, address = admin.get(f"/stations/{station_id}").text, f"/stations/{station_id}/name"
+    renamed = admin.post(address, data={"name": "Bench 8", "seen": seen(page)}, follow_redirects=True)
+    refused = admin.post(address, data={"name": "", "seen": seen(renamed.text)})
 
     assert "<h1>Bench 8</h1>" in renamed.text
     assert refused.status_code == 422
@@ -165,6 +167,11 @@ def test_what_is_not_there_is_a_page_that_says_so(admin: FlaskClient, path: str)
 @pytest.mark.parametrize("query", ["cursor=rubbish", "outcome=ODD", "station=nope&procedure=nope", "serial=%00"])
 def test_a_mistyped_filter_is_no_failure(admin: FlaskClient, query: str) -> None:
     assert admin.get(f"/runs?{query}").status_code in (200, 400, 422)
+
+
+def seen(page: str, form: int = 0) -> str:
+    """What the page's form was filled from."""
+    return html.unescape(re.findall(r'name="seen" value="([^"]*)"', page)[form])
 
 
 def token_in(text: str) -> str:
