@@ -161,6 +161,7 @@ def test_a_station_is_made_in_the_dialog(desk: Page) -> None:
     name.fill("bench 01")
     dialog.get_by_label(re.compile("PCBA functional test")).check()
     dialog.get_by_label(re.compile("Team")).select_option("Line 2")
+    name.evaluate("name => { name.style.inlineSize = '10rem'; }")  # as a browser does to a resized textarea
     dialog.get_by_role("button", name="Create station").click()
     expect(dialog.get_by_text("There is already a station named “Bench 01”")).to_be_visible()
     expect(name).to_have_value("bench 01")
