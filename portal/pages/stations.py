@@ -95,13 +95,6 @@ def link(station_id: str) -> ResponseReturnValue:
     return redirect(url_for("stations.show", station_id=station_id), 303)
 
 
-@pages.post("/stations/<station_id>/procedures/<procedure_id>/unlink")
-def unlink(station_id: str, procedure_id: str) -> ResponseReturnValue:
-    """Let the station no longer run a procedure. Its records stay."""
-    procedure_services.unlink_procedure(db(), actor(), station_id, procedure_id)
-    return redirect(url_for("stations.show", station_id=station_id), 303)
-
-
 def _form(form: Form, status: int = 200) -> Response:
     procedures = procedure_services.list_procedures(db(), actor())
     options = [(procedure.id, procedure.name, procedure.identifier) for procedure in procedures]

@@ -95,7 +95,9 @@ def test_a_procedure_is_linked_and_unlinked_on_the_stations_page(admin: FlaskCli
     station_id = new_station(admin)
 
     linked = admin.post(f"/stations/{station_id}/procedures", data={"procedure": procedure_id}, follow_redirects=True)
-    unlinked = admin.post(f"/stations/{station_id}/procedures/{procedure_id}/unlink", follow_redirects=True)
+    unlinked = admin.post(
+        f"/procedures/{procedure_id}/stations/{station_id}/unlink", data={"side": "station"}, follow_redirects=True
+    )
 
     assert "Unlink" in linked.text
     assert "pcba_functional_test" in linked.text or "pcba-functional-test" in linked.text
