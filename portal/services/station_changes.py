@@ -76,7 +76,7 @@ def change_station(db: Db, actor: Actor, station: Station, changes: StationChang
         raise Invalid(issues)
     is_renamed = wanted.name is not None and _rename(db, actor, station, wanted.name)
     done: dict[str, Changes] = {
-        "image": {} if wanted.image_id is None else _set_picture(db, actor, station, wanted.image_id),
+        "picture": {} if wanted.image_id is None else _set_picture(db, actor, station, wanted.image_id),
         "team": {} if wanted.team_id is None else _set_team(db, station, wanted.team_id),
         "notes": _set(station, "notes", wanted.notes),
         "time zone": _set(station, "time_zone", wanted.time_zone),
@@ -156,7 +156,7 @@ def _set_picture(db: Db, actor: Actor, station: Station, image_id: str) -> Chang
     delete_attachments(db, actor, [one for one in present if one not in wanted])
     if present == wanted:
         return {}
-    return {"image": (next(iter(present), None), next(iter(wanted), None))}
+    return {"picture": (next(iter(present), None), next(iter(wanted), None))}
 
 
 def _set_team(db: Db, station: Station, team_id: str) -> Changes:

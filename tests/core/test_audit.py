@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 import portal.services
 from portal.database import Database, Db
 from portal.errors import Forbidden, Invalid, TooManyRequests
+from portal.models import AuditEntry
 from portal.services import audit, audit_trail, batches, failed_sign_ins, live_acts, parts, sign_ins, units
 from portal.services.actors import SYSTEM
 from portal.services.audit_trail import AuditQuery
@@ -132,6 +133,8 @@ def test_old_entries_read_as_new_ones(db: Db, cast: Cast) -> None:
     assert renamed.what == "renamed it from “Bench” to “Bench 7”"
     assert (changed.what, changed.changes[0].before, changed.changes[0].after) == ("changed it: name", "A", "B")
     assert metadata.what == "changed its metadata: line, shift"
+    pictured = AuditEntry(action="station:changed", details={"fields": "image, team"})
+    assert audit.sentence(pictured) == "changed it: picture, team"
     assert (enrolled.what, enrolled.address) == ("enrolled the machine …", "10.0.0.7")
 
 

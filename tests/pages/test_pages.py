@@ -29,6 +29,7 @@ def test_an_empty_portal_teaches_the_next_step(admin: FlaskClient, viewer: Flask
         answer = client.get(path)
         assert answer.status_code == 200
         assert "empty-title" in answer.text
+    assert "Operate" not in viewer.get(path).text
 
 
 def test_a_new_station_shows_its_token_once(admin: FlaskClient) -> None:
@@ -39,6 +40,9 @@ def test_a_new_station_shows_its_token_once(admin: FlaskClient) -> None:
 
     assert re.search(r"station enrol --portal http://localhost --token [A-Za-z0-9]{64}<", first.text)
     assert first.headers["Cache-Control"] == "no-store"
+    assert "A bench on another machine cannot reach <code>http://localhost</code>" in first.text
+    elsewhere = admin.post(f"/stations/{station_id}/setup-token", base_url="http://portal.plant.example")
+    assert "A bench on another" not in admin.get(elsewhere.location, base_url="http://portal.plant.example").text
     assert "--token" not in second.text
     assert "New setup token" in second.text
 
@@ -138,7 +142,7 @@ def test_a_viewer_sees_every_page_and_no_control_that_would_be_refused(admin: Fl
     for path in pages:
         answer = viewer.get(path)
         assert answer.status_code == 200, path
-        for control in ("New station", "New setup token", "Rename", "Unlink", "New procedure"):
+        for control in ("New station", "New setup token", "Rename", "Unlink", "New procedure", "Operate"):
             assert f">{control}" not in answer.text, f"{path}: {control}"
 
 
