@@ -21,6 +21,7 @@ from portal.services.overview import show_figures, show_fleet
 from portal.services.paging import Place
 from portal.services.palette import find_by_name
 from portal.services.parts import NewPart, PartChanges
+from portal.services.presence import mark_down, mark_up
 from portal.services.runs import create_run
 from portal.services.units import NewUnit, UnitChanges
 from tests.cast import PASSWORD, Cast, run_in
@@ -209,6 +210,11 @@ def test_the_overview_and_the_palette_take_a_fixed_number_of_statements(db: Db, 
     assert count_statements(database, lambda: show_figures(db, cast.vera)) == 1
     assert count_statements(database, lambda: find_by_name(db, cast.vera, "sn-")) == 5
     assert show_fleet(db, cast.vera, [cast.other_station.id]).tiles[0].id == cast.other_station.id
+    create_run(db, cast.bench, run_in(cast, outcome="FAIL"))
+    assert show_fleet(db, cast.vera, [cast.other_station.id]).tiles[0].id == cast.station.id
+    mark_up(db, cast.other_station.id, NOW, "connected")
+    mark_down(db, cast.other_station.id, NOW, "silent")
+    assert show_fleet(db, cast.vera).tiles[0].id == cast.other_station.id
 
 
 def test_the_palette_finds_by_name_number_and_beginning(db: Db, cast: Cast) -> None:
