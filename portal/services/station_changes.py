@@ -72,6 +72,7 @@ def update_station(
 def change_station(db: Db, actor: Actor, station: Station, changes: StationChanges) -> None:
     """The same, inside a write transaction of whoever may."""
     wanted = _checked(changes)
+    team_before = station.team_id
     is_renamed = wanted.name is not None and _rename(db, actor, station, wanted.name)
     done: dict[str, Changes] = {
         "image": {} if wanted.image_id is None else _set_picture(db, actor, station, wanted.image_id),
@@ -86,7 +87,7 @@ def change_station(db: Db, actor: Actor, station: Station, changes: StationChang
         both = {field: values for found in done.values() for field, values in found.items()}
         audit.record(db, actor, "station:changed", station, changes=both, fields=", ".join(fields))
     if done["team"]:
-        db.announce(StationChanged(station.id))
+        db.announce(StationChanged(station.id, team_before))
     if fields or is_renamed:
         edits.touch(station)
 
