@@ -69,7 +69,7 @@ def link_stations(db: Db, actor: Actor, station_ids: Sequence[str], procedure_id
     with db.write():
         procedure = get_procedure(db, actor, procedure_id)
         links = select(StationProcedure.station_id).where(
-            StationProcedure.procedure_id == procedure.id, StationProcedure.station_id.in_(ids)
+            StationProcedure.procedure_id == procedure.id, StationProcedure.station_id.in_(filter(names.is_id, ids))
         )
         linked = set(db.session.scalars(links))
 
@@ -126,7 +126,7 @@ def plan_removal(db: Db, actor: Actor, station_ids: Sequence[str]) -> RemovalPla
     has_machine = select(Installation.id).where(machine, Installation.revoked_at.is_(None)).correlate(Station).exists()
     wanted = (
         select(Station.name, has_history(Station.id), has_machine)
-        .where(Station.id.in_(ids), Station.archived_at.is_(None))
+        .where(Station.id.in_(filter(names.is_id, ids)), Station.archived_at.is_(None))
         .order_by(Station.name_key)
     )
     rows = db.session.execute(wanted).all()

@@ -77,13 +77,13 @@ def test_what_is_removed_is_told_before(db: Db, cast: Cast) -> None:
         Hardware(hostname="pc", os="Debian 13", platform="linux_x86_64", program_version="1"),
         None,
     )
-    ids = [cast.other_station.id, cast.station.id, connected.id, NOBODY]
+    ids = [cast.other_station.id, cast.station.id, connected.id, NOBODY, "no\0id"]
 
     plan = plan_removal(db, cast.dev, ids)
     done = remove_stations(db, cast.dev, ids)
 
-    assert plan == RemovalPlan(("Bench 7", "Bench 8"), ("Otto's bench",), machines=1, missing=1)
-    assert (done.changed, len(done.refused)) == (3, 1)
+    assert plan == RemovalPlan(("Bench 7", "Bench 8"), ("Otto's bench",), machines=1, missing=2)
+    assert (done.changed, len(done.refused)) == (3, 2)
     assert list_stations(db, cast.dev) == []
     assert [row.archived_at is not None for row in db.session.scalars(select(Station))] == [True, True]
 
