@@ -9,7 +9,7 @@ from portal.errors import Conflict
 from portal.services import pictures
 from portal.services.actors import Actor, Permission, require
 from portal.services.attachments import announce_upload, receive_upload
-from portal.services.station_changes import StationChanges, update_station
+from portal.services.station_changes import StationChanges, change_station, update_station
 from portal.services.station_lookup import get_station
 from portal.services.station_settings import settings_of
 from portal.storage import Readable
@@ -29,7 +29,9 @@ def set_picture(db: Db, actor: Actor, station_id: str, stream: Readable, seen: s
     content, ending = pictures.redraw(stream.read(pictures.MOST_BYTES + 1))
     upload = announce_upload(db, actor, f"picture.{ending}")
     receive_upload(db, upload.id, io.BytesIO(content), None)
-    update_station(db, actor, station_id, StationChanges(image_id=upload.id))
+    with db.write():
+        db.serialise("stations")
+        change_station(db, actor, get_station(db, actor, station_id), StationChanges(image_id=upload.id))
 
 
 def remove_picture(db: Db, actor: Actor, station_id: str, seen: str) -> None:
