@@ -1,4 +1,5 @@
 // The kiosk's two dialogs: [data-opens] opens one by its id; a form with [data-closes] closes its own when it was taken.
+// Nothing else closes them: the rest of a badge that is being scanned would land in the screen beneath.
 document.addEventListener("click", (event) => {
   const { opens } = event.target.closest?.("[data-opens]")?.dataset ?? {};
   if (opens) document.getElementById(opens).showModal();
@@ -9,11 +10,7 @@ document.addEventListener("htmx:after:request", (event) => {
   form.reset();
   form.closest("dialog").close();
 });
-// Nothing is open for ever at a bench: a new question, or the verdict, is what matters.
-let screen = "";
-document.addEventListener("htmx:ws:after:message:incoming", () => {
-  const now = document.getElementById("op-centre")?.dataset.screen ?? "";
-  const isNews = now !== screen && screen !== "";
-  screen = now;
-  if (isNews && ["identify", "prompt"].includes(now)) for (const one of document.querySelectorAll("dialog[open]")) one.close();
-});
+// Back to the bench: its default is what Enter means.
+document.addEventListener("close", (event) => {
+  if (event.target.matches?.(".op-dialog")) document.querySelector("#op-centre [autofocus]")?.focus();
+}, true);

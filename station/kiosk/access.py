@@ -21,26 +21,25 @@ from station.home import Home, write_privately
 from stationmaster.cli_errors import Refusal
 
 ADDRESS = "127.0.0.1"  # never another: whoever is at the bench needs no network
+KEY_LENGTH = 64
 LINK_LIVES_S = 60
 MOST_SPENT = 1000  # links that were used, and could be tried again within their minute
 
 
 def load_key(home: Home) -> bytes | None:
-    """The key; None when this home never had one. Raises `Refusal` when it cannot be read."""
+    """The key; None when this home has none that is whole. Raises `Refusal` when it cannot be read."""
     try:
         text = home.kiosk_key_file.read_text("ascii").strip()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise Refusal(f"The kiosk's key {home.kiosk_key_file} cannot be read: {error}.") from error
-    if len(text) < 64:
-        raise Refusal(f"The kiosk's key {home.kiosk_key_file} is damaged: stationmaster station kiosk --renew")
-    return text.encode()
+    return text.encode() if len(text) == KEY_LENGTH else None
 
 
 def renew_key(home: Home) -> bytes:
     """A new key in place of the old one: every browser must be let in again. Raises `Refusal`."""
-    key = secrets.token_hex(32)
+    key = secrets.token_hex(KEY_LENGTH // 2)
     try:
         write_privately(home.kiosk_key_file, key + "\n")
     except OSError as error:

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.parse
 from pathlib import Path
 
 import click
@@ -21,6 +20,7 @@ from stationmaster.cli_errors import Refusal
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
 LOOK_EVERY_S = 0.2
+CRASHED_AFTER_S = 10.0  # one that ends sooner would end again
 
 
 @click.command()
@@ -36,15 +36,14 @@ def kiosk(home_folder: Path | None, is_printed: bool, wait_s: float, renew: bool
     home = home_at(home_folder)
     port = load_settings(home).kiosk_port
     _wait_for(port, wait_s, home)
-    key = renew_key(home) if renew else load_key(home)
-    if key is None:
-        raise Refusal(f"No kiosk has run in this home yet: {home.root}. {_HOW}")
-    link = f"http://{ADDRESS}:{port}/enter/{urllib.parse.quote(entrance(key))}"
+    if renew:
+        renew_key(home)
     browser = None if is_printed else _find_browser()
     if browser is None:
-        click.echo(link)
+        click.echo(_link(home, port))
     else:
-        _open(browser, link, home)
+        click.echo(f"Open in {Path(browser).name}. Alt+F4 closes it.")
+        _show(browser, home, port)
 
 
 _HOW = 'Start it with `stationmaster station run --kiosk`, or set "kiosk_ui": true in station.json.'
@@ -69,15 +68,31 @@ def _find_browser() -> str | None:
     return next((path for path in found if path), None) if has_screen else None
 
 
-def _open(browser: str, link: str, home: Home) -> None:
-    """Full screen, in a profile of its own: nobody's bookmarks, and no question whether to restore pages."""
-    words = [
-        browser, "--kiosk", f"--user-data-dir={home.kiosk_browser}", "--no-first-run", "--no-default-browser-check",
-        "--disable-session-crashed-bubble", "--disable-pinch", "--overscroll-history-navigation=0", link,
-    ]  # fmt: skip
-    nowhere = subprocess.DEVNULL
-    try:
-        subprocess.Popen(words, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
-    except OSError as error:
-        raise Refusal(f"The browser {browser} cannot be started: {error.strerror or error}. Open: {link}") from error
-    click.echo(f"Opened in {Path(browser).name}. Alt+F4 closes it.")
+def _link(home: Home, port: int) -> str:
+    key = load_key(home)
+    if key is None:
+        raise Refusal(f"No kiosk has run in this home yet: {home.root}. {_HOW}")
+    return f"http://{ADDRESS}:{port}/enter/{entrance(key)}"
+
+
+def _show(browser: str, home: Home, port: int) -> None:
+    """Full screen until somebody closes it; a browser that has crashed is opened again.
+
+    In a profile of its own: nobody's bookmarks, and no question whether to restore pages.
+    """
+    while True:
+        words = [
+            browser, "--kiosk", f"--user-data-dir={home.kiosk_browser}", "--no-first-run", "--no-default-browser-check",
+            "--disable-session-crashed-bubble", "--disable-pinch", "--overscroll-history-navigation=0",
+            _link(home, port),
+        ]  # fmt: skip
+        nowhere = subprocess.DEVNULL
+        began_at = time.monotonic()
+        try:
+            code = subprocess.run(words, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False).returncode
+        except OSError as error:
+            raise Refusal(f"The browser {browser} cannot be started: {error.strerror or error}.") from error
+        if code == 0:
+            return
+        if time.monotonic() - began_at < CRASHED_AFTER_S:
+            raise Refusal(f"The browser {browser} ended at once (code {code}): try it by hand, or --print the link.")

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from station.cli import station
 from station.home import Home
 from station.journal import Journal
 from station.kiosk.access import LINK_LIVES_S, Door, entrance, load_key, renew_key
@@ -278,6 +280,21 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(served: Served, tmp_path: 
         KioskProgram(home, served.program.port, served.bench, outbox, BenchOperator(home), lambda: None)
 
     assert f"port {served.program.port} on this computer is used by another program" in str(refused.value)
+
+
+def test_the_command_opens_a_browser_full_screen_with_a_good_link(served: Served, tmp_path: Path) -> None:
+    served.home.settings_file.write_text(f'{{"kiosk_port": {served.program.port}}}')
+    browser, told = tmp_path / "chromium", tmp_path / "told"
+    browser.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {told}.new && /bin/mv {told}.new {told}\n')
+    browser.chmod(0o700)
+
+    surroundings = {"PATH": str(tmp_path), "DISPLAY": ":9"}
+    done = CliRunner().invoke(station, ["kiosk", "--home", str(served.home.root)], env=surroundings)
+
+    assert done.exit_code == 0, done.stderr
+    words = eventually(lambda: told.exists() and told.read_text().split())
+    assert "--kiosk" in words
+    assert served.ask("GET", words[-1].removeprefix(served.origin)).status == 200
 
 
 def test_the_command_says_how_to_get_a_kiosk_where_there_is_none(home: Home, station_command: StationCommand) -> None:
