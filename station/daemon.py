@@ -85,6 +85,8 @@ class Daemon:
     ) -> None:
         self._home = home
         self._credentials = credentials
+        self._settings = settings
+        self._person = BenchOperator(home)
         self._say = say
         # A SimpleQueue, because a signal handler may put into it at any moment; an Event could deadlock.
         self._endings: queue.SimpleQueue[Ending] = queue.SimpleQueue()
@@ -107,9 +109,6 @@ class Daemon:
             if settings.autopilot is None
             else Autopilot(home, settings.autopilot, self._desk, self._engine, self._folders)
         )
-
-        self._settings = settings
-        self._person = BenchOperator(home)
         self._kiosk = self._make_kiosk() if settings.kiosk_ui else None
 
     def run(self) -> Ending:
@@ -231,8 +230,8 @@ class Daemon:
         self._was_connected = self._is_linked = True
         self._station_name = welcome.station_name
         self._trouble = None
-        self._refresh_kiosk()
         self._folders.link(welcome.procedures)
+        self._refresh_kiosk()
         self._uploader.portal_is_back()
         self._reported = self._folders.report()
         return [self._reported, *self._last_upload()]
@@ -240,6 +239,7 @@ class Daemon:
     def procedures_changed(self, message: ProceduresChanged) -> Sequence[Model]:
         """Other procedures are linked now."""
         self._folders.link(message.procedures)
+        self._refresh_kiosk()
         self._reported = self._folders.report()
         return [self._reported]
 
