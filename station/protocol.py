@@ -23,6 +23,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, V
 PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 60_000  # brokers and proxies commonly cut at 64 KiB; bulk goes by HTTP
 HEARTBEAT_S = 10.0
+# On the portal's HTTP answers to a station's program, with its version: what comes without it is somebody else's.
+PORTAL_HEADER = "Stationmaster-Portal"
 
 
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]  # fits every database's integer
