@@ -19,6 +19,7 @@ from portal.services.actors import Actor, Permission, require
 from portal.services.attachments import delete_attachments, link_uploads
 from portal.services.audit import Changes
 from portal.services.metadata import MetadataChanges, merged
+from portal.services.picture_uploads import redraw_upload
 from portal.services.shifts import Shifts
 from portal.services.station_lookup import LONGEST_NAME, get_station, refuse_taken
 from portal.services.station_teams import find_team, get_team_ref
@@ -58,9 +59,13 @@ def update_station(
 ) -> Station:
     """Change what is given of the station. Nothing happens where nothing is other than it was.
 
-    Raises as `create_station`; `NotFound`, also for a team, and for a picture that is none; `PreconditionFailed`.
+    Raises as `create_station`; `NotFound`, also for a team, and for an unknown picture; `Invalid` and `TooLarge` for a
+    file that is none; `PreconditionFailed`.
     """
     require(actor, Permission.EDIT)
+    get_station(db, actor, station_id)
+    if changes.image_id:
+        redraw_upload(db, changes.image_id)
     with db.write():
         db.serialise("stations")  # of two that merge metadata, or take one name, the second sees what the first did
         station = get_station(db, actor, station_id)
@@ -74,6 +79,7 @@ def change_station(db: Db, actor: Actor, station: Station, changes: StationChang
     wanted, issues = checked(changes)
     if issues:
         raise Invalid(issues)
+    team_before = station.team_id
     is_renamed = wanted.name is not None and _rename(db, actor, station, wanted.name)
     done: dict[str, Changes] = {
         "picture": {} if wanted.image_id is None else _set_picture(db, actor, station, wanted.image_id),
@@ -88,7 +94,7 @@ def change_station(db: Db, actor: Actor, station: Station, changes: StationChang
         both = {field: values for found in done.values() for field, values in found.items()}
         audit.record(db, actor, "station:changed", station, changes=both, fields=", ".join(fields))
     if done["team"]:
-        db.announce(StationChanged(station.id))
+        db.announce(StationChanged(station.id, team_before))
     if fields or is_renamed:
         edits.touch(station)
 

@@ -9,7 +9,7 @@ from portal.errors import Conflict, NotFound
 from portal.services import pictures
 from portal.services.actors import Actor, Permission, require
 from portal.services.attachments import announce_upload, open_attachment, receive_upload
-from portal.services.station_changes import StationChanges, update_station
+from portal.services.station_changes import StationChanges, change_station, update_station
 from portal.services.station_lookup import get_station
 from portal.services.station_settings import settings_of
 from portal.storage import Readable
@@ -29,7 +29,9 @@ def set_picture(db: Db, actor: Actor, station_id: str, stream: Readable, seen: s
     content, ending = pictures.redraw(stream.read(pictures.MOST_BYTES + 1))
     upload = announce_upload(db, actor, f"picture.{ending}")
     receive_upload(db, upload.id, io.BytesIO(content), None)
-    update_station(db, actor, station_id, StationChanges(image_id=upload.id))
+    with db.write():
+        db.serialise("stations")
+        change_station(db, actor, get_station(db, actor, station_id), StationChanges(image_id=upload.id))
 
 
 def remove_picture(db: Db, actor: Actor, station_id: str, seen: str) -> None:
@@ -44,8 +46,10 @@ def small_picture(db: Db, actor: Actor, station_id: str) -> tuple[bytes, str]:
     picture_id = settings_of(db, get_station(db, actor, station_id)).picture_id
     if picture_id is None:
         raise NotFound("picture")
-    data = open_attachment(db, actor, picture_id).read()
-    return pictures.thumbnail(data)
+    picture = open_attachment(db, actor, picture_id)
+    if picture.size_bytes > pictures.MOST_BYTES:  # from before such were refused
+        raise NotFound("small picture")
+    return pictures.thumbnail(picture.read())
 
 
 def _refuse_stale(db: Db, actor: Actor, station_id: str, seen: str) -> None:

@@ -125,7 +125,7 @@ def delete_units(db: Db, actor: Actor, serial_numbers: Sequence[str]) -> list[st
         with_runs = db.session.scalar(tested.limit(1))
         if with_runs is not None:
             raise Conflict(f"The unit {with_runs} has runs: remove those first. Nothing was removed.", "serial_numbers")
-        UNITS.remember(db, select_places(), ids)
+        UNITS.remember(db, select_places(actor), ids)
         for unit in units:
             audit.record(db, actor, "unit:deleted", unit, audit.removed(**_fields(db, unit)))
             move_serial_pieces(db, unit.id, unit.serial_key, None)

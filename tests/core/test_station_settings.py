@@ -16,7 +16,7 @@ from portal.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, To
 from portal.models import Attachment, AuditEntry, Station, Team
 from portal.services import pictures, shifts
 from portal.services.actors import SYSTEM
-from portal.services.attachments import open_attachment
+from portal.services.attachments import announce_upload, open_attachment, receive_upload
 from portal.services.shifts import Shift
 from portal.services.station_lookup import get_station_by_number, read_number
 from portal.services.station_pictures import remove_picture, set_picture
@@ -254,3 +254,32 @@ def test_a_station_is_found_by_its_number_by_who_may_see_it(db: Db, cast: Cast) 
     for actor, number in ((cast.otto, 1), (SYSTEM, 99), (SYSTEM, 0)):
         with pytest.raises(NotFound):
             get_station_by_number(db, actor, number)
+
+
+def test_a_picture_that_came_as_a_file_tells_nothing_of_where_it_was_taken(db: Db, cast: Cast) -> None:
+    station_id, exif = cast.station.id, Image.Exif()
+    exif[0x0110] = "Camera of Olga"
+    written = io.BytesIO()
+    Image.new("RGB", (2000, 1000)).save(written, "JPEG", exif=exif)
+    photo = written.getvalue()
+    before, after, no_picture = (announce_upload(db, cast.dev, f"{name}.jpg").id for name in ("before", "after", "no"))
+
+    receive_upload(db, before, io.BytesIO(photo), "image/jpeg")
+    receive_upload(db, no_picture, io.BytesIO(b"no picture"), "image/jpeg")
+    for upload_id in (before, after):
+        update_station(db, cast.dev, station_id, StationChanges(image_id=upload_id))
+        receive_upload(db, upload_id, io.BytesIO(photo), "image/jpeg")
+        shown = open_attachment(db, cast.vera, upload_id).read()
+        assert b"Olga" not in shown
+        assert Image.open(io.BytesIO(shown)).size == (1024, 512)
+
+    with pytest.raises(Invalid, match="no picture") as refused:
+        update_station(db, cast.dev, station_id, StationChanges(name="Other", image_id=no_picture))
+    assert [tuple(issue.path) for issue in refused.value.issues] == [("image_id",)]
+    assert show_settings(db, cast.dev, station_id).picture_id == after
+    assert show_settings(db, cast.dev, station_id).name == "Bench 7"
+    update_station(db, cast.dev, station_id, StationChanges(image_id=""))
+    empty = announce_upload(db, cast.dev, "late.jpg").id
+    update_station(db, cast.dev, station_id, StationChanges(image_id=empty))
+    with pytest.raises(Invalid):
+        receive_upload(db, empty, io.BytesIO(b"no picture"), "image/jpeg")
