@@ -135,6 +135,7 @@ PAGES: dict[str, Access] = {
     "station_settings.save": A.EDIT,
     "station_settings.set_picture": A.EDIT,
     "station_settings.show": A.EDIT,
+    "station_settings.thumbnail": A.SEE,
     "station_table.archive": A.EDIT,
     "station_table.export": A.SEE,
     "station_table.link": A.EDIT,
