@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, and_, delete, select
+from sqlalchemy import ColumnElement, and_, delete, func, select, union_all
 
 from portal.models import Counter, Unit, UnitSerialPiece
 from portal.models.serial_piece import LONGEST_PIECE
@@ -63,14 +63,11 @@ def units_with_piece(db: Db, typed: str, most: int) -> list[str] | None:
         .where(_begins_with(piece), contains)
         .distinct()
     )
-    done = db.session.scalar(select(Counter.value).where(Counter.name == DONE)) or 0
+    done = func.coalesce(select(Counter.value).where(Counter.name == DONE).scalar_subquery(), 0)
     new = select(Unit.id).where(Unit.ordinal > done, contains)
-    found: set[str] = set()
-    for wanted in (kept, new):
-        found.update(db.session.scalars(wanted.limit(most + 1)))
-        if len(found) > most:
-            return None
-    return list(found)
+    wanted = union_all(*(select(one.limit(most + 1).subquery()) for one in (kept, new)))
+    found = set(db.session.scalars(wanted))
+    return list(found) if len(found) <= most else None
 
 
 def _begins_with(piece: str) -> ColumnElement[bool]:

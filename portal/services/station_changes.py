@@ -76,11 +76,13 @@ def update_station(
 
 def change_station(db: Db, actor: Actor, station: Station, changes: StationChanges) -> None:
     """The same, inside a write transaction of whoever may."""
-    wanted = _checked(changes)
+    wanted, issues = checked(changes)
+    if issues:
+        raise Invalid(issues)
     team_before = station.team_id
     is_renamed = wanted.name is not None and _rename(db, actor, station, wanted.name)
     done: dict[str, Changes] = {
-        "image": {} if wanted.image_id is None else _set_picture(db, actor, station, wanted.image_id),
+        "picture": {} if wanted.image_id is None else _set_picture(db, actor, station, wanted.image_id),
         "team": {} if wanted.team_id is None else _set_team(db, station, wanted.team_id),
         "notes": _set(station, "notes", wanted.notes),
         "time zone": _set(station, "time_zone", wanted.time_zone),
@@ -97,8 +99,8 @@ def change_station(db: Db, actor: Actor, station: Station, changes: StationChang
         edits.touch(station)
 
 
-def _checked(changes: StationChanges) -> StationChanges:
-    """The changes as they are kept. Raises `Invalid` with all that is wrong at once."""
+def checked(changes: StationChanges) -> tuple[StationChanges, list[Issue]]:
+    """The changes as they are kept, and all that is wrong with them."""
     issues: list[Issue] = []
     found = changes
     for field, check in (("name", _clean_name), ("notes", _clean_notes), ("time_zone", _clean_zone)):
@@ -109,14 +111,12 @@ def _checked(changes: StationChanges) -> StationChanges:
                 found = replace(found, **{field: kept})
             except Invalid as invalid:
                 issues += invalid.issues
-    if changes.metadata:
+    for key, value in (changes.metadata or {}).items():  # one by one: each mistake is told
         try:
-            _METADATA.validate_python(dict(changes.metadata))
+            _METADATA.validate_python({key: value})
         except ValidationError as error:
             issues += [Issue(one["msg"], ("metadata",)) for one in error.errors(include_url=False)]
-    if issues:
-        raise Invalid(issues)
-    return found
+    return found, issues
 
 
 def _clean_name(text: str) -> str:
@@ -162,7 +162,7 @@ def _set_picture(db: Db, actor: Actor, station: Station, image_id: str) -> Chang
     delete_attachments(db, actor, [one for one in present if one not in wanted])
     if present == wanted:
         return {}
-    return {"image": (next(iter(present), None), next(iter(wanted), None))}
+    return {"picture": (next(iter(present), None), next(iter(wanted), None))}
 
 
 def _set_team(db: Db, station: Station, team_id: str) -> Changes:

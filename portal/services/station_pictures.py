@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from portal.database import Db
 
 
-def set_picture(db: Db, actor: Actor, station_id: str, stream: Readable, seen: str | None = None) -> None:
+def set_picture(db: Db, actor: Actor, station_id: str, stream: Readable, seen: str) -> None:
     """Make what is in the stream the station's picture.
 
-    ``seen``: id of the picture that the person saw, empty for none; None: not asked. Raises `Conflict` when there is
+    ``seen``: id of the picture that the person saw, empty for none. Raises `Conflict` when there is
     another one now; `Invalid` and `TooLarge` with the path ``picture``; `NotFound`; `Forbidden`.
     """
     require(actor, Permission.EDIT)
@@ -34,14 +34,14 @@ def set_picture(db: Db, actor: Actor, station_id: str, stream: Readable, seen: s
         change_station(db, actor, get_station(db, actor, station_id), StationChanges(image_id=upload.id))
 
 
-def remove_picture(db: Db, actor: Actor, station_id: str, seen: str | None = None) -> None:
+def remove_picture(db: Db, actor: Actor, station_id: str, seen: str) -> None:
     """Take the station's picture away. Raises as `set_picture`."""
     require(actor, Permission.EDIT)
     _refuse_stale(db, actor, station_id, seen)
     update_station(db, actor, station_id, StationChanges(image_id=""))
 
 
-def _refuse_stale(db: Db, actor: Actor, station_id: str, seen: str | None) -> None:
+def _refuse_stale(db: Db, actor: Actor, station_id: str, seen: str) -> None:
     present = settings_of(db, get_station(db, actor, station_id)).picture_id or ""
-    if seen is not None and seen != present:
+    if seen != present:
         raise Conflict("Somebody else has changed the picture meanwhile: look at it, then try again.", "picture")

@@ -95,6 +95,8 @@ def test_a_station_without_records_is_deleted(db: Db, database: Database, cast: 
 def test_a_restored_station_has_its_records_and_no_keys(db: Db, cast: Cast) -> None:
     create_station_key(db, cast.dev, cast.station.id)
     create_run(db, cast.bench, run_in(cast))
+    presence.mark_up(db, cast.station.id, NOON, "connected")
+    presence.mark_down(db, cast.station.id, NOON + timedelta(hours=2), "silent")
     remove_station(db, cast.dev, cast.station.id)
 
     restore_station(db, cast.dev, cast.station.id, "bench 7")
@@ -102,6 +104,7 @@ def test_a_restored_station_has_its_records_and_no_keys(db: Db, cast: Cast) -> N
     shown = show_station(db, cast.vera, cast.station.id)
     assert (shown.name, len(shown.recent_runs), shown.procedures) == ("bench 7", 1, [])
     assert show_station_keys(db, cast.vera, cast.station.id) == []
+    assert (shown.presence.word, shown.last_seen_at) == ("to be enrolled again", NOON + timedelta(hours=2))
     assert shown.activity[0].what == "restored it"
     assert presence.mark_up(db, cast.station.id, NOON + timedelta(days=4000), "connected")
     with pytest.raises(Conflict, match="is not archived"):

@@ -12,7 +12,7 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from portal.database import Database, Db
-from portal.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
+from portal.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, TooLarge
 from portal.models import Attachment, AuditEntry, Station, Team
 from portal.services import pictures, shifts
 from portal.services.actors import SYSTEM
@@ -125,9 +125,9 @@ def test_who_may_not_edit_saves_nothing(db: Db, cast: Cast, opened: StationSetti
         with pytest.raises(Forbidden):
             save(db, actor, opened, notes="mine")
         with pytest.raises(Forbidden):
-            set_picture(db, actor, opened.id, io.BytesIO(a_picture()))
+            set_picture(db, actor, opened.id, io.BytesIO(a_picture()), seen="")
         with pytest.raises(Forbidden):
-            remove_picture(db, actor, opened.id)
+            remove_picture(db, actor, opened.id, seen="")
 
 
 def test_two_who_change_different_fields_lose_nothing(db: Db, cast: Cast, opened: StationSettings) -> None:
@@ -195,11 +195,15 @@ def test_of_two_forms_sent_at_once_one_is_told(
     assert {type(result) for result in at_once(lambda: send("A"), lambda: send("B"))} == {bool, Stale}
 
 
-@pytest.mark.parametrize("text", ["", "no json", "[]", "1", "{}", '{"etag": 1, "notes": []}', "[" * 9999])
-def test_what_a_form_was_filled_from_is_read_or_ignored(text: str) -> None:
-    seen = Seen.read(text)
+@pytest.mark.parametrize("text", ["", "no json", "[]", "1", "{}", "[" * 9999])
+def test_a_form_that_does_not_say_what_it_was_filled_from_is_refused(text: str) -> None:
+    with pytest.raises(BadRequest, match="Nothing was changed"):
+        Seen.read(text)
 
-    assert seen is None or isinstance(seen.prints, dict)
+
+def test_what_a_form_was_not_filled_from_is_not_overwritten(db: Db, cast: Cast, opened: StationSettings) -> None:
+    with pytest.raises(Stale):
+        save_settings(db, cast.dev, opened.id, {"name": "Bench 8"}, Seen.read('{"etag": 1, "notes": []}'))
 
 
 def a_picture(size: tuple[int, int] = (40, 30)) -> bytes:
@@ -231,7 +235,7 @@ def test_a_picture_is_set_replaced_and_removed(db: Db, cast: Cast) -> None:
 def test_a_refused_picture_leaves_nothing(db: Db, cast: Cast) -> None:
     for content, error in ((b"text", Invalid), (b"", Invalid), (b"\0" * (pictures.MOST_BYTES + 9), TooLarge)):
         with pytest.raises(error):
-            set_picture(db, cast.dev, cast.station.id, io.BytesIO(content))
+            set_picture(db, cast.dev, cast.station.id, io.BytesIO(content), seen="")
 
     assert db.session.scalar(select(func.count()).select_from(Attachment)) == 0
 
