@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from station.events import EventWriter, Message
+from station.gathered import Gathered
 from station.planning import plan_events
 from station.protocol import (
     AttachmentAdded,
@@ -27,6 +28,7 @@ class PhaseEvents:
     def __init__(self, events: EventWriter) -> None:
         self._events = events
         self._open: dict[tuple[str, int], PhaseStarted] = {}
+        self._gathered: dict[tuple[str, int], Gathered] = {}
         self._names_by_key: dict[str, str] = {}
 
     def name_of(self, key: str) -> str:
@@ -64,6 +66,7 @@ class PhaseEvents:
 
     def end(self, message: Message) -> None:
         """An attempt of a phase has its verdict."""
+        self._tell_gathered(message["phase"], message["attempt"])
         event = self._events.emit(
             PhaseComplete,
             **self._events.place_of(message),
@@ -74,12 +77,14 @@ class PhaseEvents:
             ended_at=self._events.time_of(message),
             error=message["error"],
             docstring=message["docstring"],
+            expected=message.get("expected"),
         )
         self._open.pop((event.phase_key, event.attempt), None)
 
     def end_all(self, outcome: Outcome, error: str) -> None:
         """Nothing more will be heard of the phases that are open."""
         for (key, attempt), started in list(self._open.items()):
+            self._tell_gathered(key, attempt)
             self._events.emit(
                 PhaseComplete,
                 phase_key=key,
@@ -113,10 +118,19 @@ class PhaseEvents:
             line=message.get("line"),
         )
 
+    def gather(self, text: str, message: Message) -> None:
+        """A line of output that is told at the end of its phase, in one entry with the others."""
+        self._gathered.setdefault((message["phase"], message["attempt"]), Gathered()).add(text)
+
     def note_output(self, text: str, level: str) -> None:
         """A line that names no phase: it belongs to the one that runs now."""
         key, attempt = next(reversed(self._open), ("", 1))
         self.note(text, level, {"phase": key, "attempt": attempt})
+
+    def _tell_gathered(self, key: str, attempt: int) -> None:
+        gathered = self._gathered.pop((key, attempt), None)
+        if gathered is not None:
+            self.note(gathered.text, "INFO", {"phase": key, "attempt": attempt})
 
     def _planned(self, message: Message) -> list[PlannedPhase]:
         phases = [PlannedPhase.model_validate(phase) for phase in message["phases"]]
