@@ -97,10 +97,13 @@ def _run(
 
 
 def _reason(log: Path) -> str:
-    """The line that says most: an error that is called so, uv's conclusion, else the last one."""
-    lines = [line.strip(" ×╰─▶│\t") for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith(("error:", "because "))]
-    return (errors or lines)[-1][:_MOST_WORDS].removeprefix("ERROR: ").removeprefix("error: ").rstrip(".")
+    """The line that says most: a cause, else an error, else the last one."""
+    lines = [line.strip(" ×╰─▶│\t.") for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+    for beginning in ("cause:", "because ", "error:"):
+        found = [line for line in lines if line.lower().startswith(beginning)]
+        if found:
+            return found[-1].removeprefix("cause: ").removeprefix("ERROR: ").removeprefix("error: ")[:_MOST_WORDS]
+    return lines[-1][:_MOST_WORDS]
 
 
 def _settle_scripts(aside: Path, place: Path) -> None:
