@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -66,8 +67,15 @@ def _steps_with_pip(declared: Dependencies, aside: Path, python: str) -> list[li
     if declared.packages is None:
         raise EnvironmentFailed(f"{declared.root} is locked by {declared.kind}, which needs uv: pip install uv")
     named = ["-r", declared.kind] if declared.kind == "requirements.txt" else ["--", *declared.packages]
-    pip = [str(aside / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
-    return [[python, "-m", "venv", str(aside)], [*pip, *_source(declared), *named]]
+    inside = str(aside / "bin" / "python")
+    install = ["install", "--disable-pip-version-check", *_source(declared), *named]
+    if importlib.util.find_spec("pip") is None:
+        return [[python, "-m", "venv", str(aside)], [inside, "-m", "pip", *install]]
+    # Our own pip installs into it: a pip of its own takes seconds, and some systems leave out what it is made from.
+    return [
+        [python, "-m", "venv", "--without-pip", str(aside)],
+        [sys.executable, "-m", "pip", "--python", inside, *install],
+    ]
 
 
 def _source(declared: Dependencies) -> list[str]:
