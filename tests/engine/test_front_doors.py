@@ -247,7 +247,7 @@ def test_output_without_end_and_bad_bytes_harm_nobody(bench: Bench, tmp_path: Pa
                     print("line", n, "x" * 480)
 
             def test_helper_left_behind():
-                subprocess.Popen(["yes"])
+                subprocess.Popen(["sleep", "600"])
                 sys.stdout.close()
 
             def test_after(): pass
@@ -261,7 +261,8 @@ def test_output_without_end_and_bad_bytes_harm_nobody(bench: Bench, tmp_path: Pa
     gathered = next(line for line in bench.lines if line.startswith("bad \ufffd bytes\nline 0 x"))
     assert "lines are left out here" in gathered
     assert len(gathered) < 25_000
-    assert not [one for one in psutil.process_iter() if one.name() == "yes" and one.cwd() == str(folder)]
+    left = [one.info for one in psutil.process_iter(["name", "cwd"]) if one.info["name"] == "sleep"]
+    assert str(folder) not in [info["cwd"] for info in left]
 
 
 # ── Robot Framework ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -307,7 +308,7 @@ def test_suites_fail_by_their_teardown_and_err_by_their_setup(bench: Bench, tmp_
 
     complete = bench.one(RunComplete)
     assert (bench.verdicts[0][1], complete.outcome, complete.exit_code) == ("PASS", Outcome.FAIL, 1)
-    assert complete.error == "The teardown of the suite A failed: relay stuck"
+    assert complete.error == "The teardown of A failed: relay stuck"
 
     bench.events.clear()
     write(folder, a__robot=f"*** Settings ***\nSuite Setup    Fail    no bench\n{test}")
@@ -353,6 +354,19 @@ def test_stop_ends_a_suite_with_its_teardown(bench: Bench, tmp_path: Path) -> No
     assert state.outcome is Outcome.ABORTED
     assert bench.verdicts[0] == ("waits.robot::Waits", "ABORTED")
     assert (bench.home / "robot").read_text() == "off"
+
+
+@pytest.mark.parametrize("name", ["rail_pytest", "rail_robot"])
+def test_the_examples_pass_on_the_simulated_bench(bench: Bench, name: str) -> None:
+    folder = Path(__file__).parents[2] / "procedures" / name
+
+    state = bench.run(name, serial="SN-000001", folder=folder, visa_library="@bench", environment=BARE)
+
+    assert state.outcome is Outcome.PASS
+    assert [measurement.outcome for phase in bench.of(PhaseComplete) for measurement in phase.measurements or ()] == [
+        Outcome.PASS,
+        Outcome.PASS,
+    ]
 
 
 # ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import inspect
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..common.reasons import own_file
 from ..common.stage import Phase, Stage, Stopped
 from .asserts import Asserted, asserted_by
 from .locals_at_end import LocalsAtEnd
@@ -31,6 +33,7 @@ class Plugin:
         self._stage = stage
         self._mode, self._unit = mode, unit
         self._session: Any = None
+        self._root = stage.folder
         self._planned: dict[int, dict[str, str]] = {}
         self._asserted: list[Asserted] = []
         self._attempt: Attempt | None = None
@@ -54,6 +57,7 @@ class Plugin:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: Any) -> None:
         """Let pytest's report for a terminal go nowhere. The reporter stays: options and other plugins need it."""
+        self._root = str(config.rootpath)
         writer: Any = getattr(config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
         if hasattr(writer, "_file"):
             writer._file = _Nowhere()
@@ -61,7 +65,7 @@ class Plugin:
     def pytest_collectreport(self, report: Any) -> None:
         """A file that could not be collected."""
         if report.failed:
-            self.findings.collection_errors.append(collection_error(report))
+            self.findings.collection_errors.append(collection_error(report, self._own_id(report.nodeid)))
 
     @first
     def pytest_runtestloop(self, session: Any) -> None:
@@ -112,7 +116,7 @@ class Plugin:
         attempt = self._attempt
         if attempt is None:
             return
-        attempt.take(report, self._stage.folder)
+        attempt.take(report, self._root, self._stage.folder)
         words = failure_text(report)
         if words:
             self._stage.log("ERROR", words)
@@ -145,7 +149,7 @@ class Plugin:
 
     def _begin(self, item: Any, number: int = 1) -> None:
         if id(item) not in self._planned:
-            self._planned[id(item)] = _planned_phase(len(self._planned), item.nodeid)
+            self._planned[id(item)] = _planned_phase(len(self._planned), self._own_id(item.nodeid))
             self._stage.wire.emit("plan_added", phases=[self._planned[id(item)]])
         planned = self._planned[id(item)]
         function = _function_of(item)
@@ -167,10 +171,17 @@ class Plugin:
         self._stage.end_phase(outcome, error, expected)
 
     def _plan(self, items: list[Any]) -> None:
-        is_one_file = len({item.nodeid.split("::")[0] for item in items}) == 1
+        ids = [self._own_id(item.nodeid) for item in items]
+        is_one_file = len({one.split("::")[0] for one in ids}) == 1
         for index, item in enumerate(items):
-            name = item.nodeid.partition("::")[2] if is_one_file else item.nodeid
-            self._planned[id(item)] = _planned_phase(index, name or item.nodeid)
+            name = ids[index].partition("::")[2] if is_one_file else ids[index]
+            self._planned[id(item)] = _planned_phase(index, name or ids[index])
+
+    def _own_id(self, nodeid: str) -> str:
+        """A node's id with its file relative to the procedure's folder; pytest's root may be a project above it."""
+        file, separator, rest = nodeid.partition("::")
+        own = own_file(str(Path(self._root, file)), self._stage.folder) if file else None
+        return f"{own or file}{separator}{rest}"
 
 
 class _Nowhere:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..common.log_lines import LogLines
 from ..common.missing import missing_in_words
+from ..common.reasons import exception_in_words
 from ..common.stage import Stage, Stopped
 
 _ERROR_STATUS = 5
@@ -46,7 +47,10 @@ def _session(stage: Stage, entry: str, mode: str, unit: dict[str, Any]) -> tuple
     plugin = Plugin(stage, mode, unit)
     cache = tempfile.mkdtemp(prefix="stationmaster-pytest-")
     try:
-        status = int(pytest.main(_arguments(stage.folder, entry, cache), plugins=[plugin]))
+        status = int(pytest.main(_arguments(entry, cache), plugins=[plugin]))
+    except Exception as error:  # noqa: BLE001 - of a plugin, or of a warning that the project makes an error
+        plugin.findings.internal_error = exception_in_words(error, stage.folder)
+        status = _ERROR_STATUS
     finally:
         shutil.rmtree(cache, ignore_errors=True)
     verdict = plugin.findings.verdict(status, stage.printing.last_words)
@@ -56,9 +60,9 @@ def _session(stage: Stage, entry: str, mode: str, unit: dict[str, Any]) -> tuple
     return verdict
 
 
-def _arguments(folder: str, entry: str, cache: str) -> list[str]:
+def _arguments(entry: str, cache: str) -> list[str]:
     """After those of the project's own configuration, which they overrule."""
-    arguments = ["--capture=no", "--rootdir", folder, "-o", f"cache_dir={cache}"]
+    arguments = ["--capture=no", "-o", f"cache_dir={cache}"]
     if importlib.util.find_spec("xdist") and not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
         arguments.append("-n0")  # its other processes would be out of sight, and a bench has one of everything
     return [*arguments, entry] if entry else arguments

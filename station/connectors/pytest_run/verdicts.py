@@ -22,14 +22,14 @@ class Attempt:
         self.error: str | None = None
         self.expected: str | None = None
 
-    def take(self, report: Any, folder: str) -> None:
-        """One report: of setup, call or teardown, or of a part of the call (a subtest)."""
+    def take(self, report: Any, root: str, folder: str) -> None:
+        """One report: of setup, call or teardown, or of a part of the call (a subtest). Paths in it begin at root."""
         if report.when == "call" and report.failed and str(report.longrepr).startswith(_STRICT):
             reason = str(report.longrepr)[len(_STRICT) :].strip()
             self._set("FAIL", f"It was expected to fail, and passed. {reason}".strip())
             self.expected = "XPASS"
         elif report.failed:
-            self._set("FAIL" if report.when == "call" else "ERROR", crash_in_words(report, folder))
+            self._set("FAIL" if report.when == "call" else "ERROR", crash_in_words(report, root, folder))
         elif report.skipped and hasattr(report, "wasxfail"):
             self._set("SKIP", f"It failed, as expected. {report.wasxfail}".strip())
             self.expected = "XFAIL"
@@ -79,20 +79,20 @@ class Findings:
         return f"Pytest ended with status {status}. {said}".strip() if status > _FAILED else None
 
 
-def collection_error(report: Any) -> str:
-    """Why a file could not be collected: the last line that says it, and the file."""
+def collection_error(report: Any, nodeid: str) -> str:
+    """Why a file could not be collected: the file, and the last line that says it."""
     lines = [line for line in str(report.longrepr).splitlines() if line.strip()]
     causes = [line[1:].strip() for line in lines if line.startswith("E ")]
-    return f"{report.nodeid or 'the tests'}: {causes[-1] if causes else lines[-1] if lines else 'no reason given'}"
+    return f"{nodeid or 'the tests'}: {causes[-1] if causes else lines[-1] if lines else 'no reason given'}"
 
 
-def crash_in_words(report: Any, folder: str) -> str:
+def crash_in_words(report: Any, root: str, folder: str) -> str:
     """What failed, in few lines: the exception with its place, or pytest's own text."""
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is None:
         return str(report.longrepr).strip()
     stage = "" if report.when == "call" else f"{report.when}: "
-    file = own_file(str(Path(folder, crash.path)), folder) or Path(crash.path).name
+    file = own_file(str(Path(root, crash.path)), folder) or Path(crash.path).name
     return f"{stage}{crash.message} ({file}, line {crash.lineno})"
 
 

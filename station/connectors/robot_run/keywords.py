@@ -39,7 +39,7 @@ def measure_numeric(
         for sign, bound in bounds
     ]
     if number is None or math.isnan(number):
-        _record(name, plain(value), limits, unit, description, is_good=False)
+        _record(name, value if number is None else number, limits, unit, description, is_good=False)
         raise AssertionError(f"{name} = {value}: not a number")
     _judge(name, number, limits, unit, description)
     return number

@@ -42,9 +42,9 @@ class Listener:
 
     def end_suite(self, _data: Any, result: Any) -> None:
         """A suite is over. Its tests have had their verdicts before its teardown."""
-        if getattr(result, "has_teardown", False) and result.teardown.status == "FAIL":
-            words = str(result.teardown.message or result.message)
-            self.teardown_error = self.teardown_error or f"The teardown of the suite {result.name} failed: {words}"
+        _, failed, words = str(result.message).partition("uite teardown failed:")  # alone, or after a failed setup
+        if failed:
+            self.teardown_error = self.teardown_error or f"The teardown of {result.name} failed: {words.strip()}"
 
     def log_message(self, message: Any) -> None:
         """A line of the log of a keyword."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,10 @@ def _suites(stage: Stage, entry: str, attachments: str, mode: str, unit: dict[st
     causes.install()
     listener = Listener(stage, keys, causes)
     output = Path(attachments, "output.xml")
-    result = suite.run(listener=listener, console="none", output=str(output), log=None, report=None)
+    try:
+        result = suite.run(listener=listener, console="none", output=str(output), log=None, report=None)
+    except DataError as error:
+        return "ERROR", _ERROR, f"Robot Framework cannot execute the suites: {error}"
     if output.is_file():
         size = output.stat().st_size
         stage.wire.emit(
@@ -83,11 +87,18 @@ def _plan(suite: Any, folder: str) -> tuple[list[dict[str, str]], dict[int, tupl
     """The phases, and key and name of each test by its identity."""
     phases: list[dict[str, str]] = []
     keys: dict[int, tuple[str, str]] = {}
-    for index, test in enumerate(suite.all_tests):
+    for index, test in enumerate(_tests_in(suite)):
         name = f"{_file_of(test, folder)}::{test.name}"
         keys[id(test)] = f"{index}_{name}"[:_LONGEST_NAME], name[:_LONGEST_NAME]
         phases.append({"key": keys[id(test)][0], "name": keys[id(test)][1]})
     return phases, keys
+
+
+def _tests_in(suite: Any) -> Iterator[Any]:
+    """In the order of their execution."""
+    for inner in suite.suites:
+        yield from _tests_in(inner)
+    yield from suite.tests
 
 
 def _file_of(test: Any, folder: str) -> str:
