@@ -184,9 +184,11 @@ class Execution:
             crash = self._ending.crash_to_tell()
             if crash:
                 self._phases.end_all(Outcome.ERROR, "The procedure ended during this phase.")
+                self._phases.tell_not_reached()
                 self._events.emit(RunCrashed, error=crash.error, error_kind=crash.kind)
             else:
                 self._phases.end_all(Outcome.ABORTED, "Stopped.")
+                self._phases.tell_not_reached()
             ending = self._ending
             self._events.emit(
                 RunComplete,

@@ -21,6 +21,8 @@ from station.protocol import (
     Unit,
 )
 
+_MOST_NAMED = 50  # phases in one line
+
 
 class PhaseEvents:
     """The phases of one run. Knows which are open, so that none is left without its end."""
@@ -30,6 +32,7 @@ class PhaseEvents:
         self._open: dict[tuple[str, int], PhaseStarted] = {}
         self._gathered: dict[tuple[str, int], Gathered] = {}
         self._names_by_key: dict[str, str] = {}
+        self._begun: set[str] = set()
 
     def name_of(self, key: str) -> str:
         """The name of a phase of the plan; the key itself for one that nobody knows."""
@@ -56,6 +59,7 @@ class PhaseEvents:
     def begin(self, message: Message) -> None:
         """An attempt of a phase begins."""
         self._names_by_key[message["phase"]] = message["name"]
+        self._begun.add(message["phase"])
         event = self._events.emit(
             PhaseStarted,
             **self._events.place_of(message),
@@ -96,6 +100,14 @@ class PhaseEvents:
                 error=error,
             )
         self._open.clear()
+
+    def tell_not_reached(self) -> None:
+        """Which phases of the plan were skipped: the test ended, or went on, without them."""
+        names = [name for key, name in self._names_by_key.items() if key not in self._begun]
+        if names:
+            shown = ", ".join(names[:_MOST_NAMED])
+            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+            self.note(f"Skipped, because the test did not reach them: {shown}{more}.", "INFO", {})
 
     def measure(self, message: Message) -> None:
         """A value was written."""

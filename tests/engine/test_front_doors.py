@@ -208,7 +208,7 @@ def test_stop_interrupts_a_test_and_tears_its_fixtures_down(bench: Bench, tmp_pa
     assert state.outcome is Outcome.ABORTED
     assert bench.verdicts == [("test_endless", "ABORTED")]
     assert (bench.home / "instrument").read_text() == "off"
-    assert bench.lines == ["begun"]
+    assert bench.lines == ["begun", "Skipped, because the test did not reach them: test_never."]
 
 
 def test_one_file_is_run_alone_and_a_crash_leaves_what_was_known(bench: Bench, tmp_path: Path) -> None:

@@ -92,8 +92,19 @@ def crash_in_words(report: Any, root: str, folder: str) -> str:
     if crash is None:
         return str(report.longrepr).strip()
     stage = "" if report.when == "call" else f"{report.when}: "
-    file = own_file(str(Path(root, crash.path)), folder) or Path(crash.path).name
-    return f"{stage}{crash.message} ({file}, line {crash.lineno})"
+    for place in reversed([one for one in map(_place_of, _entries(report)) if one is not None]):
+        own = own_file(str(Path(root, place.path)), folder)
+        if own is not None:  # the innermost line of the procedure's own files
+            return f"{stage}{crash.message} ({own}, line {place.lineno})"
+    return f"{stage}{crash.message} ({Path(crash.path).name}, line {crash.lineno})"
+
+
+def _entries(report: Any) -> list[Any]:
+    return list(getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ()))
+
+
+def _place_of(entry: Any) -> Any:
+    return getattr(entry, "reprfileloc", None)
 
 
 def failure_text(report: Any) -> str | None:
