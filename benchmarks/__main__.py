@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import ingest, lists
+from benchmarks import ingest, lists, streaming
 from benchmarks.report import publish
 
-ALL = {"ingest": ingest.measure, "lists": lists.measure}
+ALL = {"ingest": ingest.measure, "lists": lists.measure, "streaming": streaming.measure}
 
 
 def main(names: list[str]) -> int:

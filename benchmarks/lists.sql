@@ -14,7 +14,7 @@ SELECT 'revision-' || n, 'part-' || (n % 10), 'R' || (n / 10), 'r' || (n / 10), 
 FROM numbers WHERE n < 20;
 
 INSERT INTO batches (id, number, number_key, created_at, ordinal, edits)
-SELECT 'batch-' || n, 'B' || n, 'b' || n, '2026-01-01 00:00:00.000000', n + 1, 0 FROM numbers WHERE n < 20;
+SELECT 'batch-' || n, 'B' || n, 'b' || n, '2026-01-01 00:00:00.000000', n + 1, 0 FROM numbers WHERE n < 10;
 
 INSERT INTO procedure_versions (id, procedure_id, tag, tag_key, created_at)
 SELECT 'version-' || n, ':procedure', 'v' || n, 'v' || n, '2026-01-01 00:00:00.000000' FROM numbers WHERE n < 5;
@@ -24,7 +24,7 @@ INSERT INTO units (
 )
 SELECT
     printf('%08x-0000-7000-8000-%012x', n, n), printf('SN-%07d', n), printf('sn-%07d', n), 'revision-' || (n % 20),
-    'batch-' || (n % 20), IIF(n < 10, 'golden', NULL), '{}',
+    'batch-' || (n % 10), IIF(n < 10, 'golden', NULL), '{}',
     strftime('%Y-%m-%d %H:%M:%S', '2026-01-01', '+' || n || ' seconds') || '.000000', 2, n + 1, 0
 FROM numbers WHERE n < :count / 2;
 
@@ -36,7 +36,7 @@ INSERT INTO runs (
 SELECT
     printf('%08x-0000-7000-8000-%012x', n, n), ':procedure', 'version-' || (n % 5),
     printf('%08x-0000-7000-8000-%012x', unit, unit), 'part-' || (unit % 10), 'revision-' || (unit % 20),
-    'batch-' || (unit % 20), ':station',
+    'batch-' || (unit % 10), ':station',
     CASE n % 10 WHEN 3 THEN 'FAIL' WHEN 7 THEN 'ERROR' ELSE 'PASS' END,
     strftime('%Y-%m-%d %H:%M:%S', '2026-01-01', '+' || (20 * n) || ' seconds') || '.000000',
     strftime('%Y-%m-%d %H:%M:%f', '2026-01-01', '+' || (20 * n + length_ms / 1000.0) || ' seconds') || '000',
@@ -53,3 +53,8 @@ FROM (
 
 INSERT INTO run_metadata_values (run_id, key, value, started_at)
 SELECT runs.id, one.key, 't:' || one.value, runs.started_at FROM runs, json_each(runs.metadata) AS one;
+
+INSERT OR IGNORE INTO unit_serial_pieces (piece, unit_id)
+SELECT substr(units.serial_key, numbers.n, 12), units.id FROM units, numbers WHERE numbers.n BETWEEN 1 AND 10;
+
+INSERT INTO counters (name, value) SELECT 'unit_serial_pieces', COUNT(*) FROM units;

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -108,6 +109,21 @@ class PortalUnderTest:
         self._process.kill()
         subprocess.run(["pkill", "-KILL", "-P", str(self._process.pid)], check=False)
         self._process.wait()
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Stopped meanwhile, with all its connections open."""
+        assert self._process is not None
+        pids = [self._process.pid, *map(int, subprocess.run(
+            ["pgrep", "-P", str(self._process.pid)], capture_output=True, text=True, check=True
+        ).stdout.split())]  # fmt: skip
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def stop(self) -> None:
         """In order."""

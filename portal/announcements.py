@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StationChanged:
-    """A station was made, renamed, or enrolled."""
+    """A station was made, renamed, or enrolled. ``left_team_id``: the team that it was in until now."""
 
     station_id: str
+    left_team_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from portal.driver import send
-from portal.errors import Busy, StorageFull
+from portal.errors import Busy, Overtaken, StorageFull
 from portal.models.base import Base
 from portal.settings import Settings
 from portal.storage import BlobStore, open_store
@@ -30,6 +30,9 @@ from portal.write_groups import WriteGroups
 
 BUSY_TIMEOUT_MS = 10_000
 WRITE = "stationmaster_write"  # execution option of a connection whose transaction will write
+
+# PostgreSQL's foreign_key_violation and deadlock_detected. What services refer to they have read before: it was there.
+_OF_RACES = frozenset({"23503", "40P01"})
 
 Listener = Callable[[object], None]
 
@@ -60,7 +63,8 @@ class Db:
     def write(self) -> Iterator[None]:
         """One write transaction: all of it, or nothing. Inside another one it is part of that.
 
-        Raises `Busy`; `StorageFull`.
+        Raises `Busy`; `StorageFull`; `Overtaken` by another transaction, which removed what this one refers to, or held
+        what this one needs while it waited for this one.
         """
         if self._depth:
             self._depth += 1
@@ -78,6 +82,9 @@ class Db:
         except DBAPIError as error:
             if _is_disk_full(error):
                 raise StorageFull from error
+            if getattr(error.orig, "sqlstate", None) in _OF_RACES:
+                log.warning("write_lost_a_race", exc_info=error)
+                raise Overtaken from error
             raise
         after, self._after = self._after, []
         for action in after:

@@ -101,6 +101,12 @@ class Busy(
     """The database cannot be had just now; nothing was changed."""
 
 
+class Overtaken(
+    Busy, says="Somebody else has changed or removed the same at this moment. Nothing was changed; try again."
+):
+    """Another transaction came first; nothing was changed. Once more, it is known what is so now."""
+
+
 class NoFreeConnection(
     PortalError, status=503, code="SERVICE_UNAVAILABLE",
     says="The portal has no free connection: too many stations, pages and streams are open. Try again.",

@@ -9,6 +9,7 @@ import structlog
 
 from portal.database import Database, Db
 from portal.services.failed_sign_ins import note_counted
+from portal.services.serial_search import keep_serial_pieces
 from portal.services.station_days import forget_transitions, keep_days
 from portal.services.upload_pruning import prune_uploads
 
@@ -17,7 +18,9 @@ log = structlog.get_logger(__name__)
 # Somewhere on Earth it becomes midnight every quarter of an hour, and the days of stations there are over.
 EVERY_S = 900.0
 # Each returns how much it has done.
-CHORES: tuple[Callable[[Db], int], ...] = (prune_uploads, keep_days, forget_transitions, note_counted)
+CHORES: tuple[Callable[[Db], int], ...] = (
+    keep_serial_pieces, prune_uploads, keep_days, forget_transitions, note_counted,
+)  # fmt: skip
 
 
 class Chores:

@@ -247,10 +247,18 @@ class Fleet:
             "rights have changed",
         )
 
-    def _end_hidden(self, station_id: str) -> None:
-        """The station may be in another team now: who watches it and may not any more is sent away."""
+    def _refresh(self, station_id: str) -> None:
+        self.stations.refresh(station_id)
+        self._show_station(station_id)
+
+    def _end_hidden(self, station_id: str, left_team_id: str | None) -> None:
+        """The station may be in another team now: who watches it and may not any more is sent away.
+
+        Lists of who saw it by its team load again, without it.
+        """
         live = self.stations.find(station_id)
         topics = {self.machine_topic(station_id), *([live.topic] if live is not None else [])}
+        topics |= {topic for topic, actor in list(self._scopes.items()) if left_team_id in (actor.team_ids or ())}
         if not any(self.hub.watcher_count(topic) for topic in topics):
             return
         with self.database.open() as db:
@@ -266,10 +274,11 @@ class Fleet:
 
     def _on_announcement(self, event: object) -> None:
         match event:
-            case announcements.StationChanged(station_id) | announcements.ProceduresLinked(station_id):
-                self.stations.refresh(station_id)
-                self._show_station(station_id)
-                self._end_hidden(station_id)
+            case announcements.StationChanged(station_id, left_team_id):
+                self._refresh(station_id)
+                self._end_hidden(station_id, left_team_id)
+            case announcements.ProceduresLinked(station_id):
+                self._refresh(station_id)
             case announcements.RunStored(_run_id, station_id) if station_id:
                 self._show_station(station_id)
             case announcements.LinkRevoked(station_id, reason, key_ids, is_replaced):

@@ -10,11 +10,13 @@ from urllib.parse import urlencode
 
 import structlog
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask_login import current_user
 
 from portal import web
-from portal.errors import PortalError, Unauthorized
+from portal.errors import NotFound, PortalError, Unauthorized
 from portal.live.fleet import Fleet
 from portal.live.stations import LiveStation, new_command_id
+from portal.pages import operators
 from portal.pages.errors import as_page
 from portal.pages.hx import is_partial
 from portal.services import live_acts
@@ -76,6 +78,8 @@ def register(blueprint: Blueprint, fleet: Fleet) -> None:
 
     @blueprint.errorhandler(PortalError)
     def refused(error: PortalError) -> Response:
+        if request.method != "POST" and isinstance(error, NotFound) and current_user.is_authenticated:
+            return operators.gone()
         if request.method != "POST" or not is_partial(request):
             return as_page(error)
         # The bench stays in sight: nobody who presses STOP is sent to another page.

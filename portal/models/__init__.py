@@ -17,6 +17,7 @@ from portal.models.procedure import EndedLink, Procedure, ProcedureVersion, Stat
 from portal.models.rate_bucket import RateBucket
 from portal.models.run import Curve, LogLine, Measurement, Phase, Run, RunSubUnit
 from portal.models.run_metadata import RunMetadataValue
+from portal.models.serial_piece import UnitSerialPiece
 from portal.models.setup_token import SetupToken
 from portal.models.station import Station
 from portal.models.team import Team, TeamMember
@@ -59,6 +60,7 @@ __all__ = [
     "Team",
     "TeamMember",
     "Unit",
+    "UnitSerialPiece",
     "User",
     "Webhook",
     "WebhookDelivery",

@@ -25,7 +25,7 @@ _NOTE_DELETED = (
 
 
 class Counter(Base):
-    """The highest number of a table that was ever deleted. Used on SQLite."""
+    """The highest number of a table that was ever deleted, on SQLite; and how far a chore has come."""
 
     __tablename__ = "counters"
 

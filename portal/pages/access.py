@@ -140,7 +140,6 @@ PAGES: dict[str, Access] = {
     "stations.new": A.EDIT,
     "stations.rename": A.EDIT,
     "stations.show": A.START,
-    "stations.unlink": A.EDIT,
     "teams.create": A.ADMINISTER,
     "teams.index": A.ADMINISTER,
     "teams.members": A.ADMINISTER,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from flask import Blueprint, current_app, redirect, request, url_for
 from flask import Response as FlaskResponse
@@ -41,12 +43,15 @@ def show(station_id: str) -> FlaskResponse:
     """The commands, with a token that was made just now; without one, the button that makes one."""
     station = station_services.show_station(db(), actor(), station_id)
     token = _fresh_tokens().take((actor().id, station_id))
+    address = (portal().settings.public_url or request.url_root).rstrip("/")
     response = render(
         "stations/enrol.html",
         station=station,
         machine=station.installation,
         token=token,
-        systems=_systems((portal().settings.public_url or request.url_root).rstrip("/"), token.token) if token else [],
+        systems=_systems(address, token.token) if token else [],
+        address=address,
+        is_only_here=_is_loopback(address),
         may_enrol=can(actor(), Permission.EDIT),
     )
     response.headers["Cache-Control"] = "no-store"
@@ -70,6 +75,15 @@ class System:
     install: str
     enrol: str
     run: str
+
+
+def _is_loopback(address: str) -> bool:
+    """Whether the address leads each machine to itself."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _systems(portal_url: str, token: str) -> list[System]:

@@ -38,15 +38,18 @@ class Form:
 
     def refused(self, invalid: Invalid, fields: tuple[str, ...]) -> Form:
         """The same form with the messages by their fields; those of other fields become the form's problem."""
-        errors: dict[str, str] = {}
+        errors: dict[str, list[str]] = {}
         others: list[str] = []
         for issue in invalid.issues:
             name = str(issue.path[0]) if issue.path else ""
             if name in fields:
-                errors.setdefault(name, issue.message)
+                messages = errors.setdefault(name, [])
+                if issue.message not in messages:
+                    messages.append(issue.message)
             else:
                 others.append(issue.message)
-        return Form(self.values, self.lists, errors, " ".join(others) or None)
+        told = {name: " ".join(messages) for name, messages in errors.items()}
+        return Form(self.values, self.lists, told, " ".join(others) or None)
 
     def with_problem(self, message: str) -> Form:
         """The same form with a message for the whole of it."""

@@ -16,7 +16,7 @@ from portal.pages.forms import Form
 from portal.pages.hx import render
 from portal.pages.procedure_filters import StatisticsQuery
 from portal.pages.sign_in import signed_in_only
-from portal.pages.statistics_charts import yield_chart
+from portal.pages.statistics_charts import yield_charts
 from portal.services import procedures as procedure_services
 from portal.services.actors import Permission, can
 from portal.services.measurement_statistics import list_figures
@@ -171,7 +171,7 @@ def _statistics(procedure: Procedure, query: StatisticsQuery) -> dict[str, Any]:
     return {
         "query": query,
         "yields": yields,
-        "chart": yield_chart(yields, is_weekly=scope.is_weekly) if yields.runs else None,
+        "charts": yield_charts(yields, is_weekly=scope.is_weekly) if yields.runs else [],
         "is_weekly": scope.is_weekly,
         "phases": phases,
         "measurements": measurements,

@@ -45,6 +45,11 @@ class SignedIn:
         """Whether the settings are theirs to see."""
         return can(self.actor, Permission.ADMINISTER)
 
+    @property
+    def may_operate(self) -> bool:
+        """Whether they may start runs at a bench."""
+        return can(self.actor, Permission.DRIVE)
+
     def get_id(self) -> str:
         """What the session keeps."""
         return self.token

@@ -77,16 +77,14 @@ class SettingsForm:
             seen=form.text("seen"),
         )
 
-    def typed(self) -> dict[str, Any]:
-        """What the fields mean, for the service. Raises `Invalid`."""
+    def typed(self) -> tuple[dict[str, Any], list[Issue]]:
+        """What the fields mean, for the service; and what cannot be read, whose fields are missing in it."""
         issues: list[Issue] = []
         values: dict[str, Any] = {name: self.fields.text(name) for name in ("name", "team", "notes", "time_zone")}
-        values["shifts"] = None
-        if not self.is_always:
-            try:
-                values["shifts"] = shifts.store(shifts.parse(self.days))
-            except Invalid as invalid:
-                issues += invalid.issues
+        try:
+            values["shifts"] = None if self.is_always else shifts.store(shifts.parse(self.days))
+        except Invalid as invalid:
+            issues += invalid.issues
         for row in self.rows:
             try:
                 value = _value(row)
@@ -96,9 +94,7 @@ class SettingsForm:
             if METADATA + row.key in values:
                 issues.append(Issue(f"The metadata has the key “{row.key[:40]}” twice.", ("metadata",)))
             values[METADATA + row.key] = value
-        if issues:
-            raise Invalid(issues)
-        return values
+        return values, issues
 
     def dropped(self) -> frozenset[str]:
         """The fields in which the person takes what somebody else has set."""

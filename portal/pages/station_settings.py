@@ -8,14 +8,14 @@ from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from portal.errors import Conflict, Invalid, TooLarge
+from portal.errors import BadRequest, Conflict, Invalid, TooLarge
 from portal.pages.forms import Form
 from portal.pages.hx import render
 from portal.pages.sign_in import signed_in_only
 from portal.pages.station_form import KINDS, SettingsForm
 from portal.services import pictures, shifts, station_pictures
 from portal.services import station_settings as settings_services
-from portal.services.station_settings import Stale
+from portal.services.station_settings import UNSEEN, Seen, Stale
 from portal.services.station_teams import list_team_options
 from portal.time_zones import zone_names
 from portal.web import actor, db, portal
@@ -36,9 +36,10 @@ def save(station_id: str) -> ResponseReturnValue:
     """Write what was changed in the form."""
     request.max_form_memory_size = portal().settings.max_body_bytes  # metadata may be longer than forms usually are
     form = SettingsForm.of(request)
+    seen = Seen.read(form.seen)
+    typed, mistakes = form.typed()
     try:
-        seen = settings_services.Seen.read(form.seen)
-        is_changed = settings_services.save_settings(db(), actor(), station_id, form.typed(), seen, form.dropped())
+        is_changed = settings_services.save_settings(db(), actor(), station_id, typed, seen, form.dropped(), mistakes)
     except Stale as stale:
         form = SettingsForm.filled(stale.values, stale.settings.seen).clashing(stale.clashes)
         return _page(station_id, form, status=409)
@@ -57,9 +58,11 @@ def set_picture(station_id: str) -> ResponseReturnValue:
     try:
         sent = request.files.get("picture")
         stream = sent.stream if sent is not None else io.BytesIO()
-        station_pictures.set_picture(db(), actor(), station_id, stream, request.form.get("seen"))
+        station_pictures.set_picture(db(), actor(), station_id, stream, _seen_picture())
     except RequestEntityTooLarge:  # told by its announced length: nothing of it was read
         return _refused_picture(station_id, TooLarge(pictures.TOO_LARGE))
+    except BadRequest:
+        raise
     except (Invalid, TooLarge, Conflict) as error:
         return _refused_picture(station_id, error)
     flash("The picture was changed.")
@@ -70,11 +73,18 @@ def set_picture(station_id: str) -> ResponseReturnValue:
 def remove_picture(station_id: str) -> ResponseReturnValue:
     """Take the station's picture away."""
     try:
-        station_pictures.remove_picture(db(), actor(), station_id, request.form.get("seen"))
+        station_pictures.remove_picture(db(), actor(), station_id, _seen_picture())
     except Conflict as conflict:
         return _refused_picture(station_id, conflict)
     flash("The picture was removed.")
     return redirect(url_for("stations.show", station_id=station_id), 303)
+
+
+def _seen_picture() -> str:
+    seen = request.form.get("seen")
+    if seen is None:
+        raise BadRequest(UNSEEN)
+    return seen
 
 
 def _refused_picture(station_id: str, error: Invalid | TooLarge | Conflict) -> Response:

@@ -75,9 +75,9 @@ def show(station_id: str) -> ResponseReturnValue:
 def rename(station_id: str) -> ResponseReturnValue:
     """Give the station another name."""
     form = Form.of(request)
-    typed = {"name": form.text("name")}
+    typed, seen = {"name": form.text("name")}, Seen.read(form.text("seen"))
     try:
-        save_settings(db(), actor(), station_id, typed, Seen.read(form.text("seen")))
+        save_settings(db(), actor(), station_id, typed, seen)
     except Stale as stale:
         return _page(station_id, form, status=409, clash=stale.clashes[0])
     except Invalid as invalid:
@@ -92,13 +92,6 @@ def rename(station_id: str) -> ResponseReturnValue:
 def link(station_id: str) -> ResponseReturnValue:
     """Let the station run a procedure."""
     procedure_services.link_procedure(db(), actor(), station_id, request.form.get("procedure", ""))
-    return redirect(url_for("stations.show", station_id=station_id), 303)
-
-
-@pages.post("/stations/<station_id>/procedures/<procedure_id>/unlink")
-def unlink(station_id: str, procedure_id: str) -> ResponseReturnValue:
-    """Let the station no longer run a procedure. Its records stay."""
-    procedure_services.unlink_procedure(db(), actor(), station_id, procedure_id)
     return redirect(url_for("stations.show", station_id=station_id), 303)
 
 

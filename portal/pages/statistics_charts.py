@@ -21,6 +21,8 @@ MOST_BINS = 30
 MOST_DRAWN = 400  # values of a control chart: more cannot be told apart
 MOVING_RANGE_FACTOR = 2.66  # 3 / 1.128: three sigma from the mean distance of neighbours (individuals chart)
 MOST_DAYS_LABELLED = 8
+YIELD_WIDTHS = (340, WIDTH, 1240)  # for a phone, a small window and a large one: the text has about one size in all
+LABEL_WIDTH = 80
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,16 @@ class Chart:
     bottom: int = HEIGHT - BOTTOM
 
 
-def yield_chart(found: YieldsOverTime, *, is_weekly: bool) -> Chart:
+def yield_charts(found: YieldsOverTime, *, is_weekly: bool) -> list[Chart]:
+    """The same chart in each of `YIELD_WIDTHS`: the page shows the one that fits into its panel."""
+    return [_yield_chart(found, width, is_weekly=is_weekly) for width in YIELD_WIDTHS]
+
+
+def _yield_chart(found: YieldsOverTime, chart_width: int, *, is_weekly: bool) -> Chart:
     """First-pass yield as bars, the final one as a line across each. Days without a unit stay empty."""
     buckets = found.buckets
-    step = PLOT_WIDTH / len(buckets)
+    plot_width = chart_width - LEFT - RIGHT
+    step = plot_width / len(buckets)
     width = round(min(step * 0.75, 48), 1)
     bars = []
     for place, bucket in enumerate(buckets):
@@ -82,7 +90,7 @@ def yield_chart(found: YieldsOverTime, *, is_weekly: bool) -> Chart:
         x = round(LEFT + place * step + (step - width) / 2, 1)
         mark = _percent_at(final) if final is not None else None
         bars.append(Bar(x, top, width, round(HEIGHT - BOTTOM - top, 1), words, mark))
-    every = math.ceil(len(buckets) / MOST_DAYS_LABELLED)
+    every = math.ceil(len(buckets) / (plot_width // LABEL_WIDTH))
     return Chart(
         summary=(
             f"Yield by {'week' if is_weekly else 'day'} from {_day(buckets[0].first)} to {_day(buckets[-1].last)}: "
@@ -96,6 +104,8 @@ def yield_chart(found: YieldsOverTime, *, is_weekly: bool) -> Chart:
         ],
         y_ticks=[Tick(_percent_at(value), str(value)) for value in (0, 25, 50, 75, 100)],
         bars=bars,
+        width=chart_width,
+        right=chart_width - RIGHT,
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
@@ -15,7 +16,7 @@ from portal.errors import BadRequest, Conflict, NotFound
 from portal.models import Attachment, Phase, Revision, Run, Station, Unit
 from portal.models.attachment import OWNERS
 from portal.models.base import new_id
-from portal.services import audit, content_types, edits
+from portal.services import audit, content_types, edits, pictures
 from portal.services.actors import Actor, Permission, require
 from portal.services.names import is_id
 from portal.services.run_details import find_run
@@ -130,11 +131,14 @@ def receive_upload(
     """Store the bytes of an announced file: streamed to where files are, hashed, whole or not at all.
 
     Whoever calls this has checked that the sender may. The same bytes again are accepted, other ones are not: a record
-    does not change. Raises `NotFound`; `TooLarge`; `Invalid` for bytes that are not the expected ones; `Conflict`.
+    does not change. A station's picture is drawn anew. Raises `NotFound`; `TooLarge`; `Invalid` for bytes that are not
+    the expected ones, or no picture; `Conflict`.
     """
     attachment = _get(db, attachment_id)
     db.session.close()  # no transaction stays open while bytes come in, at the sender's pace
     draft, coming = new_id(), Measured(stream, db.settings.max_attachment_bytes, expected)
+    if attachment.station_id is not None:
+        coming = _redrawn(Measured(stream, min(pictures.MOST_BYTES, db.settings.max_attachment_bytes), expected))
     db.blobs.write(draft, coming)
     try:
         with db.write():
@@ -151,17 +155,27 @@ def receive_upload(
     return stored
 
 
+def _redrawn(coming: Measured) -> Measured:
+    content, _ending = pictures.redraw(b"".join(iter(lambda: coming.read(PIECE), b"")))
+    return Measured(io.BytesIO(content), len(content), ANYTHING)
+
+
 def _fill(db: Db, attachment: Attachment, coming: Measured, content_type: str | None) -> bool:
     """Note what has come; False when the file has its content already: two uploads at once are settled here."""
     still_open = update(Attachment).where(Attachment.id == attachment.id, Attachment.uploaded_at.is_(None))
-    filled = still_open.values(
-        size_bytes=coming.size_bytes,
-        sha256=coming.sha256,
-        content_type=content_types.content_type(coming.head, content_type, attachment.name),
-        is_image=content_types.image_type(coming.head) is not None,
-        uploaded_at=datetime.now(UTC),
-    )
+    filled = still_open.values(facts_of(coming, content_type, attachment.name))
     return changed(db.session.execute(filled)) == 1
+
+
+def facts_of(content: Measured, content_type: str | None, name: str) -> dict[str, Any]:
+    """What is kept of bytes that were read to their end just now, by column."""
+    return {
+        "size_bytes": content.size_bytes,
+        "sha256": content.sha256,
+        "content_type": content_types.content_type(content.head, content_type, name),
+        "is_image": content_types.image_type(content.head) is not None,
+        "uploaded_at": datetime.now(UTC),
+    }
 
 
 def finalize_upload(db: Db, actor: Actor, attachment_id: str) -> str:
@@ -232,8 +246,13 @@ def _announced(actor: Actor, name: str) -> Attachment:
     )
 
 
+def find_upload(db: Db, attachment_id: str) -> Attachment | None:
+    """The announced file, whoever asks; None when there is none."""
+    return db.session.get(Attachment, attachment_id.lower()) if is_id(attachment_id) else None
+
+
 def _get(db: Db, attachment_id: str) -> Attachment:
-    found = db.session.get(Attachment, attachment_id.lower()) if is_id(attachment_id) else None
+    found = find_upload(db, attachment_id)
     if found is None:
         raise NotFound("attachment")
     return found

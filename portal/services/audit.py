@@ -113,6 +113,8 @@ WORDS = {
     "webhook:updated": "changed it: {fields}",
 }
 
+FIELD_WORDS = {"image": "picture"}  # where people have another word for it than the API
+
 
 def record(db: Db, actor: Actor, action: str, subject: Base, /, changes: Changes | None = None, **details: Any) -> None:
     """Note a change. Call it inside the write transaction of the change. ``action``: ``noun:verb``.
@@ -184,6 +186,8 @@ def sentence(entry: AuditEntry) -> str:
     facts |= entry.details
     if entry.action.endswith("changed") and "fields" not in facts:
         facts["fields"] = ", ".join(changed_fields(entry)) or "nothing is other than it was"
+    if "fields" in facts:
+        facts["fields"] = ", ".join(FIELD_WORDS.get(field, field) for field in str(facts["fields"]).split(", "))
     return template.format_map(_Facts({name: isolated(str(value)) for name, value in facts.items()}))
 
 

@@ -112,7 +112,7 @@ def delete_batch(db: Db, actor: Actor, number: str) -> str:
     require(actor, Permission.EDIT)
     with db.write():
         batch = get_batch(db, actor, number)
-        BATCHES.remember(db, _rows(), [batch.id])
+        BATCHES.remember(db, _rows(actor), [batch.id])
         audit.record(db, actor, "batch:deleted", batch, audit.removed(number=batch.number))
         for table in (Unit, Run):  # said here and not left to the foreign key, which reads the whole table on SQLite
             db.session.execute(update(table).where(table.batch_id == batch.id).values(batch_id=None))
@@ -129,7 +129,7 @@ def get_batch(db: Db, actor: Actor, number: str) -> Batch:
 def show_batch(db: Db, actor: Actor, number: str) -> BatchDetail:
     """One batch with its units. Raises `NotFound`; `Forbidden`."""
     batch = get_batch(db, actor, number)
-    row = _row_of(db.session.execute(_rows().where(Batch.id == batch.id)).one())
+    row = _row_of(db.session.execute(_rows(actor).where(Batch.id == batch.id)).one())
     units = (
         select(Unit, Revision, Part)
         .join(Revision, Revision.id == Unit.revision_id)
@@ -154,13 +154,13 @@ def show_batch(db: Db, actor: Actor, number: str) -> BatchDetail:
 def list_batches(db: Db, actor: Actor, query: BatchQuery, place: Place) -> CountedPage[BatchRow]:
     """A page of batches. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
-    rows, cursor = BATCHES.page(db, _narrow(_rows(), query), place)
+    rows, cursor = BATCHES.page(db, _narrow(_rows(actor), query), place)
     return CountedPage([_row_of(row) for row in rows], cursor)
 
 
-def _rows() -> Select[Any]:
+def _rows(actor: Actor) -> Select[Any]:
     count = select(func.count()).select_from(Unit).where(Unit.batch_id == Batch.id).scalar_subquery()
-    return with_maker(select(Batch, count), Batch)
+    return with_maker(select(Batch, count), Batch, actor)
 
 
 def _row_of(found: Any) -> BatchRow:

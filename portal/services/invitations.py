@@ -6,7 +6,7 @@ A link holds a random token that is stored as its hash only: it is shown once, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,10 @@ from portal.errors import Conflict, Invalid, NotFound
 from portal.models import Invitation, Team, User
 from portal.services import audit, edits, names, rate_limits, secrets
 from portal.services.actors import Actor, Permission, Role, require
-from portal.services.members import get_member, given_role, refuse_above
+from portal.services.members import get_member, given_role, refuse_above, roles_to_give
 from portal.services.sign_ins import SignIn, begin_session, end_sessions
 from portal.services.teams import find_teams, join_teams
-from portal.services.users import actor_of, admit, check_address, draft, find_member
+from portal.services.users import actor_of, admit, check_address, draft, find_actor, find_member
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -77,6 +77,7 @@ def invite(
     wanted = given_role(actor, role)
     now = now or datetime.now(UTC)
     with db.write():
+        db.serialise("users")
         if find_member(db, address) is not None:
             raise Conflict(f"{address} is a member already.", "email")
         teams = find_teams(db, team_ids)
@@ -94,6 +95,7 @@ def make_reset_link(db: Db, actor: Actor, user_id: str, now: datetime | None = N
     require(actor, Permission.ADMINISTER)
     now = now or datetime.now(UTC)
     with db.write():
+        db.serialise("users")  # who is given a higher role just now has the links to their account withdrawn
         user = get_member(db, actor, user_id)
         refuse_above(actor, user)
         _withdraw_earlier(db, now, user_id=user.id)
@@ -163,24 +165,25 @@ def accept(
     found = _find(db, token, now)
     if found.user_id is None:
         names.clean(name, "name", 200, "name")
+    db.session.close()  # no transaction stays open while the hash is computed
     # Slow on purpose, and checks what was typed: before the transaction.
     drafted = draft(name, found.email, found.role, password)
     with db.write():
         db.serialise("users")
         found = _find(db, token, now)
         found.used_at = now
-        user = _let_in(db, found, drafted, now)
+        user = _let_in(db, found, drafted, address, now)
         db.session.flush()
         new_token = begin_session(db, user, address, user_agent, now)
-        audit.record(db, actor_of(user), "user:signed_in", user, address=address)
+        audit.record(db, _acting_from(user, address), "user:signed_in", user)
     return SignIn(new_token, user)
 
 
-def _let_in(db: Db, found: Invitation, drafted: User, now: datetime) -> User:
+def _let_in(db: Db, found: Invitation, drafted: User, address: str, now: datetime) -> User:
     if found.user_id is None:
         user = admit(db, drafted)
         db.session.flush()  # a new member has an id from now on
-        audit.record(db, actor_of(user), "invitation:accepted", user, role=user.role)
+        audit.record(db, _acting_from(user, address), "invitation:accepted", user, role=user.role)
         join_teams(db, user, found.team_ids)
         return user
     user = db.session.get_one(User, found.user_id)
@@ -189,9 +192,13 @@ def _let_in(db: Db, found: Invitation, drafted: User, now: datetime) -> User:
     user.password_hash = drafted.password_hash
     edits.touch(user, now)
     end_sessions(db, user)
-    audit.record(db, actor_of(user), "user:password_reset", user)
+    audit.record(db, _acting_from(user, address), "user:password_reset", user)
     db.announce(RightsChanged(user.id))
     return user
+
+
+def _acting_from(user: User, address: str) -> Actor:
+    return replace(actor_of(user), address=address)
 
 
 def _new(actor: Actor, email: str, role: Role, now: datetime) -> tuple[Invitation, str]:
@@ -219,9 +226,17 @@ def _withdraw_earlier(db: Db, now: datetime, *, email_key: str | None = None, us
 def _find(db: Db, token: str, now: datetime) -> Invitation:
     wanted = select(Invitation).where(Invitation.token_hash == secrets.digest(token), *_open(now))
     found = db.session.scalar(wanted)
-    if found is None:
+    if found is None or not _has_backing(db, found):
         raise NotFound("invitation (any more): it was used, withdrawn, or is older than seven days. Ask for a new link")
     return found
+
+
+def _has_backing(db: Db, found: Invitation) -> bool:
+    """Whether who made the link could make it now. One that was on its way while they lost the right has none."""
+    if found.created_by_user_id is None:
+        return True
+    maker = find_actor(db, found.created_by_user_id)
+    return maker is not None and Role(found.role) in roles_to_give(maker)
 
 
 def _open(now: datetime) -> tuple[ColumnElement[bool], ...]:

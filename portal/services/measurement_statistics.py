@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 20_000  # of all measurements together, for the list
 MOST_VALUES_OF_ONE = 10_000
+LARGEST = 1e300  # beyond it the distance of two values is no float any more; no instrument reads so much
 _VALUE, _VALIDATORS = cast(Measurement.measured_value, Text), cast(Measurement.validators, Text)
 
 
@@ -160,33 +161,37 @@ def _values(conditions: list[Condition_], name: str | None = None) -> Any:
 def _figures(rows: Sequence[Any]) -> MeasurementFigures:
     """rows: of one name, with numbers, the newest first."""
     newest = rows[0]
-    limits = limits_of([shown_validator(one) for one in json.loads(newest.validators or "[]")])
-    limits_by_text = {row.validators for row in rows}
-    bounds = {_bounds(text) for text in limits_by_text}
+    low, high = _bounds(newest.validators)
+    bounds = {_bounds(text) for text in {row.validators for row in rows}}
     return MeasurementFigures(
         newest.name,
         newest.units,
         newest.phase_name,
         Spread.of([number for row in rows if (number := _number(row.value)) is not None]),
         sum(row.outcome == "FAIL" for row in rows),
-        limits.low,
-        limits.high,
+        low,
+        high,
         has_other_limits=len(bounds) > 1,
     )
 
 
 def _bounds(validators: str | None) -> tuple[float | None, float | None]:
     limits = limits_of([shown_validator(one) for one in json.loads(validators or "[]")])
-    return limits.low, limits.high
+    return _drawable(limits.low), _drawable(limits.high)
+
+
+def _drawable(bound: float | None) -> float | None:
+    """A limit that can be reached; None for one that cannot, which is none."""
+    return bound if bound is not None and abs(bound) <= LARGEST else None
 
 
 def _number(text: str) -> float | None:
-    """As JSON has it; None for what is not finite as a float."""
+    """As JSON has it; None for what is not finite as a float, or larger than `LARGEST`."""
     try:
         number = float(text)
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) <= LARGEST else None
 
 
 def _mean(values: Sequence[float]) -> float:

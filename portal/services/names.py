@@ -8,8 +8,14 @@ import uuid
 
 from portal.errors import Invalid
 
-# Zero-width space, word joiner, byte order mark: two names that differ only in these look the same.
-_UNSEEN = frozenset("\u200b\u2060\ufeff")
+# Soft hyphen, zero-width space, word joiner and the like: two names that differ only in these look the same.
+_UNSEEN = frozenset("\u00ad\u034f\u17b4\u17b5\u180e\u200b\ufeff\ufff9\ufffa\ufffb") | set(
+    map(chr, range(0x2060, 0x2070))
+)
+# What joins or varies the sign before it: scripts and emoji are written with these, letters of ASCII are not.
+_JOINS = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0000-\U000e01ef]")
+_KEYCAP = "\u20e3"
+_BLANKS = re.compile("[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 # Unicode's bidirectional controls: with them a name is read as another one, and turns what stands beside it.
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and signs without anything to see
@@ -22,8 +28,11 @@ def same(text: str) -> str:
 
 
 def clean(text: str, what: str, most: int, *path: str) -> str:
-    """The name as it is kept: trimmed, 1 to ``most`` characters, printable. Raises `Invalid` with one sentence."""
-    name = unicodedata.normalize("NFC", text.strip())
+    """The name as it is kept: trimmed, 1 to ``most`` characters, printable, each blank one plain blank.
+
+    Raises `Invalid` with one sentence.
+    """
+    name = _BLANKS.sub(" ", unicodedata.normalize("NFC", text.strip()))
     if not name:
         raise Invalid(f"The {what} is empty: give it 1 to {most} characters.", *path)
     if len(name) > most:
@@ -36,9 +45,18 @@ def clean(text: str, what: str, most: int, *path: str) -> str:
         raise Invalid(f"The {what} holds characters that turn the direction of reading.", *path)
     if all(unicodedata.category(letter)[0] in "CZM" or letter in _BLANK for letter in name):
         raise Invalid(f"The {what} holds nothing that can be seen: give it 1 to {most} characters.", *path)
-    if any(letter in _UNSEEN for letter in name):
+    if _hides(name):
         raise Invalid(f"The {what} holds characters that nobody can see: type it anew.", *path)
     return name
+
+
+def _hides(name: str) -> bool:
+    """Whether there is something in it without which it would look the same."""
+    around = zip(f" {name}", name, f"{name[1:]} ", strict=False)
+    return any(
+        letter in _UNSEEN or (_JOINS.match(letter) and before.isascii() and after != _KEYCAP)
+        for before, letter, after in around
+    )
 
 
 def isolated(text: str) -> str:

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 MOST_TILES = 60
 MOST_OFFLINE = 8
 OFFLINE = ("down", "off", "unknown")
-# What needs a look comes first.
-_ORDER = case({"down": 0, "unknown": 1, "up": 2, "off": 3}, value=Station.presence, else_=4)
+FAILURES = ("FAIL", "ERROR", "TIMEOUT")
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class OfflineStation:
 
 @dataclass(frozen=True)
 class FleetNow:
-    """Counts of stations; the tiles of some of them, those that need a look first; the offline ones, newest first."""
+    """Counts of stations; tiles of some, those that are offline or have failed last first; the newly offline ones."""
 
     stations: int
     online: int
@@ -74,7 +73,7 @@ class FleetNow:
 
 
 def show_fleet(db: Db, actor: Actor, active_ids: Collection[str] = ()) -> FleetNow:
-    """All of it, in four statements. ``active_ids``: stations that test now, whose tiles come first. `Forbidden`."""
+    """All of it, in four statements. ``active_ids``: stations that test now. `Forbidden`."""
     require(actor, Permission.VIEW)
     is_present = and_(Station.archived_at.is_(None), *visible_stations(actor))
     counts = (
@@ -143,5 +142,14 @@ def _count(which: ColumnElement[bool]) -> ColumnElement[int]:
 
 def _tiles(db: Db, actor: Actor, active_ids: Collection[str]) -> list[StationRow]:
     active = sorted(active_ids)[: 2 * MOST_TILES]
-    order = (case((Station.id.in_(active), 0), else_=1), _ORDER, Station.name_key, Station.id)
+    needs = case(  # what needs a look comes first, then what can be watched
+        (Station.presence == "down", 0),
+        (Station.presence == "unknown", 1),
+        (and_(Run.outcome.in_(FAILURES), Station.id.not_in(active)), 2),
+        (Station.id.in_(active), 3),
+        (Station.presence == "up", 4),
+        (Station.presence == "off", 5),
+        else_=6,
+    )
+    order = (needs, Station.name_key, Station.id)
     return first_rows(db, visible_stations(actor), order, MOST_TILES)

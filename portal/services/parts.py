@@ -145,14 +145,14 @@ def show_part(db: Db, actor: Actor, number: str) -> PartDetail:
     """One part. Raises `NotFound`; `Forbidden`."""
     require(actor, Permission.VIEW)
     part = find_part(db, number)
-    (row,) = _with_revisions(db, db.session.execute(_rows().where(Part.id == part.id)).all())
+    (row,) = _with_revisions(db, db.session.execute(_rows(actor).where(Part.id == part.id)).all())
     return PartDetail(**vars(row), etag=edits.etag(part))
 
 
 def list_parts(db: Db, actor: Actor, query: PartQuery, place: Place) -> CountedPage[PartRow]:
     """A page of parts. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
-    rows, cursor = PARTS.page(db, _narrow(db, _rows(), query), place)
+    rows, cursor = PARTS.page(db, _narrow(db, _rows(actor), query), place)
     return CountedPage(_with_revisions(db, rows), cursor)
 
 
@@ -187,7 +187,7 @@ def delete_part(db: Db, actor: Actor, number: str) -> tuple[str, list[str]]:
         if db.session.scalar(select(Run.id).where(Run.part_id == part.id).limit(1)) is not None:
             raise Conflict(f"{what} has runs: remove those first. Nothing was removed.")
         revisions = list(db.session.scalars(select(Revision).where(Revision.part_id == part.id)))
-        PARTS.remember(db, _rows(), [part.id])
+        PARTS.remember(db, _rows(actor), [part.id])
         audit.record(db, actor, "part:deleted", part, audit.removed(**_fields(part)))
         remove_revisions(db, actor, revisions, what)
         try:
@@ -201,8 +201,8 @@ def _fields(part: Part) -> dict[str, Any]:
     return {"number": part.number, "name": part.name, "metadata": part.part_metadata or {}}
 
 
-def _rows() -> Select[Any]:
-    return with_maker(select(Part), Part)
+def _rows(actor: Actor) -> Select[Any]:
+    return with_maker(select(Part), Part, actor)
 
 
 def _with_revisions(db: Db, rows: Sequence[Any]) -> list[PartRow]:

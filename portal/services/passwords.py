@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -11,6 +12,8 @@ from portal.errors import Invalid
 
 SHORTEST, LONGEST = 10, 1000  # the upper bound keeps hashing cheap; no password is that long
 _HASHER = PasswordHasher()
+# A hash takes 64 MiB of this process, and anybody may send a password: of a hundred at once all but a few wait.
+_TURNS = BoundedSemaphore(4)
 
 
 def check(password: str) -> str:
@@ -27,13 +30,15 @@ def check(password: str) -> str:
 def store(password: str) -> str:
     """What is kept of a password. Raises `Invalid` as `check` does."""
     check(password)
-    return _HASHER.hash(password.encode("utf-8", "surrogatepass"))
+    with _TURNS:
+        return _HASHER.hash(password.encode("utf-8", "surrogatepass"))
 
 
 def fits(stored: str | None, password: str) -> bool:
     """Whether it is the password. ``stored`` None, for somebody unknown, takes as long and is always False."""
     try:
-        _HASHER.verify(stored or _nobodys(), password[: LONGEST + 1].encode("utf-8", "surrogatepass"))
+        with _TURNS:
+            _HASHER.verify(stored or _nobodys(), password[: LONGEST + 1].encode("utf-8", "surrogatepass"))
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from threading import Lock
 
 from PIL import Image, ImageOps
 
@@ -13,6 +14,9 @@ MOST_PIXELS = 40_000_000
 LONGEST_SIDE = 1024  # pixels
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 TOO_LARGE = f"The picture is larger than {MOST_BYTES // 1_000_000} MB: choose a smaller one. Nothing was changed."
+
+# Pixels that are decoded take up to 320 MB: one picture at a time, whatever number of people sends one.
+_TURN = Lock()
 
 NO_PICTURE = "This is no picture that can be read: choose a PNG, JPEG, WebP or GIF file. Nothing was changed."
 
@@ -28,7 +32,7 @@ def redraw(data: bytes) -> tuple[bytes, str]:
     if len(data) > MOST_BYTES:
         raise TooLarge(TOO_LARGE, "picture")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with _TURN, Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _refuse_large(image)
             return _write(_small(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from portal.announcements import PresenceChanged
 from portal.models import PortalAlive, Station, StationState
@@ -48,15 +48,28 @@ class PresenceNow:
         return self.state == "up"
 
     @property
+    def is_to_return(self) -> bool:
+        """Whether it was there, was taken out of service and restored: its machine must be enrolled again."""
+        return self.state == "none" and self.since is not None
+
+    @property
     def word(self) -> str:
         """For people."""
-        return WORDS[self.state]
+        return "to be enrolled again" if self.is_to_return else WORDS[self.state]
 
 
 def presence_of(db: Db, station_id: str) -> PresenceNow:
     """The station's presence; "never connected" for a station that does not exist."""
     station = db.session.get(Station, station_id, populate_existing=True)
     return PresenceNow.of(station) if station is not None else PresenceNow("none", None, None)
+
+
+def last_seen(db: Db, station_id: str) -> datetime | None:
+    """When its program was last there, if it is not now; None when it never was."""
+    last_up = select(StationState.at).where(StationState.station_id == station_id, StationState.state == "up")
+    newest = last_up.order_by(StationState.at.desc(), StationState.id.desc()).limit(1).scalar_subquery()
+    after = select(func.min(StationState.at)).where(StationState.station_id == station_id, StationState.at > newest)
+    return db.session.scalar(after)
 
 
 def mark_up(db: Db, station_id: str, now: datetime, reason: str) -> bool:

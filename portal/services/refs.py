@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import Select, and_
 from sqlalchemy.orm import aliased
 
 from portal.models import Station, User
+from portal.services.actors import Actor
+from portal.services.station_lookup import of_teams
 
 MakerUser = aliased(User)
 MakerStation = aliased(Station)
@@ -39,12 +41,16 @@ class Maker:
     station: Ref | None
 
 
-def with_maker(wanted: Select[Any], model: Any) -> Select[Any]:
-    """The statement with two columns more at its end, for `maker_of`: who made the model's row."""
+def with_maker(wanted: Select[Any], model: Any, actor: Actor) -> Select[Any]:
+    """The statement with two columns more at its end, for `maker_of`: who made the model's row.
+
+    A station that the actor may not see is not named.
+    """
+    made_by = MakerStation.id == model.created_by_station_id
     return (
         wanted.add_columns(MakerUser, MakerStation)
         .outerjoin(MakerUser, MakerUser.id == model.created_by_user_id)
-        .outerjoin(MakerStation, MakerStation.id == model.created_by_station_id)
+        .outerjoin(MakerStation, and_(made_by, *of_teams(actor, MakerStation)))
     )
 
 

@@ -73,7 +73,7 @@ def show_revision(db: Db, actor: Actor, part_number: str, number: str, most_unit
     require(actor, Permission.VIEW)
     part = find_part(db, part_number)
     revision = _get(db, part, number)
-    made_by = with_maker(select(Revision.id), Revision).where(Revision.id == revision.id)
+    made_by = with_maker(select(Revision.id), Revision, actor).where(Revision.id == revision.id)
     _, user, station = db.session.execute(made_by).one()
     units = (
         select(Unit.id, Unit.serial_number)

@@ -28,6 +28,7 @@ from portal.models import Batch, Part, ProcedureVersion, Revision, Run, Unit, Us
 from portal.services.metadata import Condition, matching
 from portal.services.names import is_id, same
 from portal.services.run_metadata import few_runs
+from portal.services.serial_search import units_with_piece
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -246,7 +247,13 @@ def _operated_by(db: Db, operators: Sequence[str]) -> Condition_:
 
 def _searched(db: Db, text: str) -> Condition_:
     typed = same(text)
-    by_serial = _refers(db, Run.unit_id, Unit, lambda of: of.serial_key.contains(typed, autoescape=True))
+    few = units_with_piece(db, typed, MOST_IDS)
+    if few is not None:
+        by_serial = one_of(Run.unit_id, few)
+    else:
+        unit = aliased(Unit)
+        is_its = (unit.id == Run.unit_id, unit.serial_key.contains(typed, autoescape=True))
+        by_serial = select(unit.id).where(*is_its).exists()
     start = text.strip().lower()
     if len(start) < SHORTEST_ID_START or not _ID_START.fullmatch(start):
         return by_serial

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sized
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -130,19 +131,22 @@ class RunRow:
 
 @dataclass(frozen=True)
 class _Way:
-    """A statement that finds ids of runs, in the order of these two columns by an index."""
+    """A statement that finds starts and ids of runs, in their order by an index."""
 
-    ids: Select[str]
-    started_at: Any
-    id: Any
+    found: Select[datetime, str]
 
-    def first(self, place: Place, last: Any) -> Select[str]:
+    def first(self, place: Place, last: Any) -> Select[datetime, str]:
         """As many as a page holds and one, behind the last row of the page before."""
-        keys = tuple_(self.started_at, self.id)
-        found = self.ids.limit(place.limit + 1)
+        keys = self.found.selected_columns
+        wanted = self.found.limit(place.limit + 1)
         if last is not None:
-            found = found.where(keys < tuple(last) if place.is_descending else keys > tuple(last))
-        return found.order_by(*(one.desc() if place.is_descending else one.asc() for one in (self.started_at, self.id)))
+            at = tuple_(*keys)
+            wanted = wanted.where(at < tuple(last) if place.is_descending else at > tuple(last))
+        return wanted.order_by(*_in_order(keys, place))
+
+
+def _in_order(keys: Iterable[Any], place: Place) -> list[Any]:
+    return [one.desc() if place.is_descending else one.asc() for one in keys]
 
 
 def list_runs(db: Db, actor: Actor, query: RunQuery) -> Page[RunRow]:
@@ -171,7 +175,7 @@ def page_runs(db: Db, actor: Actor, query: RunFilter, place: Place) -> CountedPa
 
 
 def _ways(query: RunFilter, conditions: list[Condition_]) -> list[_Way]:
-    """Statements that find ids, each in the list's order by an index of its own; all together they find every run.
+    """Statements that find runs, each in the list's order by an index of its own; all together they find every run.
 
     They are for "one of several values", where an IN would read and sort all runs of all values; and for a value of the
     metadata where nothing else is asked, which one index in the list's order knows.
@@ -180,22 +184,29 @@ def _ways(query: RunFilter, conditions: list[Condition_]) -> list[_Way]:
     if found is not None:
         condition, values = found
         others = [one for one in conditions if one is not condition]
-        ids = select(Run.id).where(*others)
-        return [_Way(ids.where(condition.left == value), Run.started_at, Run.id) for value in values]
-    if not query.metadata or query != RunFilter(metadata=query.metadata):
+        runs = select(Run.started_at, Run.id).where(*others)
+        return [_Way(runs.where(condition.left == value)) for value in values]
+    if _given(query) != {"metadata"}:
         return []
     key, asked = next(iter(query.metadata.items()))
     kept, sought = RunMetadataValue, values_of(asked)
     if sought is None or len(sought) > MOST_MERGED:
         return []
-    ids = select(kept.run_id).join(Run, Run.id == kept.run_id).where(*conditions)
-    return [_Way(ids.where(*with_value(key, [value])), kept.started_at, kept.run_id) for value in sought]
+    runs = select(kept.started_at, kept.run_id).join(Run, Run.id == kept.run_id).where(*conditions)
+    return [_Way(runs.where(*with_value(key, [value]))) for value in sought]
+
+
+def _given(query: RunFilter) -> set[str]:
+    """Names of the filters that are used."""
+    values = {one.name: getattr(query, one.name) for one in fields(query)}
+    return {name for name, value in values.items() if not (value is None or (isinstance(value, Sized) and not value))}
 
 
 def _merged(db: Db, conditions: list[Condition_], ways: list[_Way], place: Place) -> list[Condition_]:
-    """The conditions as a page's worth of ids from each way; as they are when there is no way.
+    """The conditions as the ids of the page, found by the ways; as they are when there is no way.
 
-    In any other order than that of the starts nothing is gained.
+    As ids and not as a statement within the list's: SQLite would read the list in its order, and ask of each run
+    whether it is among them. In any other order than that of the starts nothing is gained.
     """
     if not ways:
         return conditions
@@ -204,7 +215,9 @@ def _merged(db: Db, conditions: list[Condition_], ways: list[_Way], place: Place
         last = db.session.execute(select(Run.started_at, Run.id).where(Run.ordinal == place.cursor)).first()
         if last is None:  # deleted meanwhile: `Listing` knows where it stood
             return conditions
-    return [Run.id.in_(union_all(*(select(way.first(place, last).subquery().c[0]) for way in ways)))]
+    firsts = union_all(*(select(way.first(place, last).subquery()) for way in ways)).subquery()
+    wanted = select(firsts.c[1]).order_by(*_in_order(firsts.c, place)).limit(place.limit + 1)
+    return [Run.id.in_(db.session.scalars(wanted).all())]
 
 
 def last_result(db: Db, serial_number: str) -> RunRow | None:

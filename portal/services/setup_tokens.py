@@ -90,6 +90,8 @@ def redeem_setup_token(db: Db, token: str, facts: MachineFacts, now: datetime | 
     now = now or datetime.now(UTC)
     token_hash = secrets.digest(token.strip())
     with db.write():
+        issued_for = db.session.scalar(select(SetupToken.station_id).where(SetupToken.token_hash == token_hash))
+        take_turn(db, issued_for or "none")  # first of all: who removes the station takes its tokens after it as well
         # One conditional update: of two machines that redeem the same token at once, one gets it.
         used = update(SetupToken).where(SetupToken.token_hash == token_hash, _is_open(), SetupToken.expires_at > now)
         if not changed(db.session.execute(used.values(used_at=now))):
@@ -98,7 +100,6 @@ def redeem_setup_token(db: Db, token: str, facts: MachineFacts, now: datetime | 
             User, User.id == SetupToken.created_by_user_id
         )
         station_id, *maker = db.session.execute(issued.where(SetupToken.token_hash == token_hash)).one()
-        take_turn(db, station_id)
         station = find_station(db, station_id)
         if station is None:
             raise BadRequest(f"The station of this setup token no longer exists. {NEXT_STEP}", "token")

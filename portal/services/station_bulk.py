@@ -13,12 +13,12 @@ from sqlalchemy import select
 
 from portal.announcements import StationChanged
 from portal.errors import Invalid, NotFound, PortalError
-from portal.models import Installation, Run, Station, StationProcedure, Team
+from portal.models import Installation, Station, StationProcedure, Team
 from portal.services import audit, edits, names
 from portal.services.actors import Actor, Permission, require
 from portal.services.procedures import get_procedure, link_procedure
 from portal.services.station_lookup import get_station
-from portal.services.station_removal import remove_station
+from portal.services.station_removal import has_history, remove_station
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -46,20 +46,20 @@ class BulkResult:
 
 @dataclass(frozen=True)
 class RemovalPlan:
-    """What removing the chosen stations will do. ``with_runs`` are archived, ``without_runs`` deleted.
+    """What removing the chosen stations will do: names of those that are archived, and of those that are deleted.
 
     ``machines``: how many have a program that loses its link. ``missing``: chosen, and not there any more.
     """
 
-    with_runs: tuple[str, ...]
-    without_runs: tuple[str, ...]
+    archived: tuple[str, ...]
+    deleted: tuple[str, ...]
     machines: int
     missing: int
 
     @property
     def count(self) -> int:
         """How many stations it is about."""
-        return len(self.with_runs) + len(self.without_runs)
+        return len(self.archived) + len(self.deleted)
 
 
 def link_stations(db: Db, actor: Actor, station_ids: Sequence[str], procedure_id: str) -> BulkResult:
@@ -69,7 +69,7 @@ def link_stations(db: Db, actor: Actor, station_ids: Sequence[str], procedure_id
     with db.write():
         procedure = get_procedure(db, actor, procedure_id)
         links = select(StationProcedure.station_id).where(
-            StationProcedure.procedure_id == procedure.id, StationProcedure.station_id.in_(ids)
+            StationProcedure.procedure_id == procedure.id, StationProcedure.station_id.in_(filter(names.is_id, ids))
         )
         linked = set(db.session.scalars(links))
 
@@ -94,12 +94,12 @@ def assign_team(db: Db, actor: Actor, station_ids: Sequence[str], team_id: str |
         def assign(station: Station) -> bool:
             if station.team_id == team_id:
                 return False
-            before = names_by_id.get(station.team_id or "")
-            station.team_id = team_id
+            left, station.team_id = station.team_id, team_id
+            before = names_by_id.get(left or "")
             edits.touch(station)
             change = (before, team.name if team is not None else None)
             audit.record(db, actor, "station:changed", station, changes={"team": change}, fields="team")
-            db.announce(StationChanged(station.id))
+            db.announce(StationChanged(station.id, left))
             return True
 
         return _each(db, actor, ids, team.name if team is not None else None, assign)
@@ -122,18 +122,17 @@ def plan_removal(db: Db, actor: Actor, station_ids: Sequence[str]) -> RemovalPla
     """What `remove_stations` would do now. Raises `Invalid` for too many; `Forbidden`."""
     require(actor, Permission.EDIT)
     ids = _checked(station_ids)
-    has_runs = select(Run.id).where(Run.station_id == Station.id).correlate(Station).exists()
     machine = Installation.station_id == Station.id
     has_machine = select(Installation.id).where(machine, Installation.revoked_at.is_(None)).correlate(Station).exists()
     wanted = (
-        select(Station.name, has_runs, has_machine)
-        .where(Station.id.in_(ids), Station.archived_at.is_(None))
+        select(Station.name, has_history(Station.id), has_machine)
+        .where(Station.id.in_(filter(names.is_id, ids)), Station.archived_at.is_(None))
         .order_by(Station.name_key)
     )
     rows = db.session.execute(wanted).all()
     return RemovalPlan(
-        with_runs=tuple(name for name, with_runs, _ in rows if with_runs),
-        without_runs=tuple(name for name, with_runs, _ in rows if not with_runs),
+        archived=tuple(name for name, is_kept, _ in rows if is_kept),
+        deleted=tuple(name for name, is_kept, _ in rows if not is_kept),
         machines=sum(bool(is_enrolled) for _, _, is_enrolled in rows),
         missing=len(ids) - len(rows),
     )

@@ -19,6 +19,7 @@ from portal.services.actors import Actor, Permission, require
 from portal.services.attachments import delete_attachments, link_uploads
 from portal.services.audit import Changes
 from portal.services.metadata import MetadataChanges, merged
+from portal.services.picture_uploads import redraw_upload
 from portal.services.shifts import Shifts
 from portal.services.station_lookup import LONGEST_NAME, get_station, refuse_taken
 from portal.services.station_teams import find_team, get_team_ref
@@ -58,9 +59,13 @@ def update_station(
 ) -> Station:
     """Change what is given of the station. Nothing happens where nothing is other than it was.
 
-    Raises as `create_station`; `NotFound`, also for a team, and for a picture that is none; `PreconditionFailed`.
+    Raises as `create_station`; `NotFound`, also for a team, and for an unknown picture; `Invalid` and `TooLarge` for a
+    file that is none; `PreconditionFailed`.
     """
     require(actor, Permission.EDIT)
+    get_station(db, actor, station_id)
+    if changes.image_id:
+        redraw_upload(db, changes.image_id)
     with db.write():
         db.serialise("stations")  # of two that merge metadata, or take one name, the second sees what the first did
         station = get_station(db, actor, station_id)
@@ -71,10 +76,13 @@ def update_station(
 
 def change_station(db: Db, actor: Actor, station: Station, changes: StationChanges) -> None:
     """The same, inside a write transaction of whoever may."""
-    wanted = _checked(changes)
+    wanted, issues = checked(changes)
+    if issues:
+        raise Invalid(issues)
+    team_before = station.team_id
     is_renamed = wanted.name is not None and _rename(db, actor, station, wanted.name)
     done: dict[str, Changes] = {
-        "image": {} if wanted.image_id is None else _set_picture(db, actor, station, wanted.image_id),
+        "picture": {} if wanted.image_id is None else _set_picture(db, actor, station, wanted.image_id),
         "team": {} if wanted.team_id is None else _set_team(db, station, wanted.team_id),
         "notes": _set(station, "notes", wanted.notes),
         "time zone": _set(station, "time_zone", wanted.time_zone),
@@ -86,13 +94,13 @@ def change_station(db: Db, actor: Actor, station: Station, changes: StationChang
         both = {field: values for found in done.values() for field, values in found.items()}
         audit.record(db, actor, "station:changed", station, changes=both, fields=", ".join(fields))
     if done["team"]:
-        db.announce(StationChanged(station.id))
+        db.announce(StationChanged(station.id, team_before))
     if fields or is_renamed:
         edits.touch(station)
 
 
-def _checked(changes: StationChanges) -> StationChanges:
-    """The changes as they are kept. Raises `Invalid` with all that is wrong at once."""
+def checked(changes: StationChanges) -> tuple[StationChanges, list[Issue]]:
+    """The changes as they are kept, and all that is wrong with them."""
     issues: list[Issue] = []
     found = changes
     for field, check in (("name", _clean_name), ("notes", _clean_notes), ("time_zone", _clean_zone)):
@@ -103,14 +111,12 @@ def _checked(changes: StationChanges) -> StationChanges:
                 found = replace(found, **{field: kept})
             except Invalid as invalid:
                 issues += invalid.issues
-    if changes.metadata:
+    for key, value in (changes.metadata or {}).items():  # one by one: each mistake is told
         try:
-            _METADATA.validate_python(dict(changes.metadata))
+            _METADATA.validate_python({key: value})
         except ValidationError as error:
             issues += [Issue(one["msg"], ("metadata",)) for one in error.errors(include_url=False)]
-    if issues:
-        raise Invalid(issues)
-    return found
+    return found, issues
 
 
 def _clean_name(text: str) -> str:
@@ -156,7 +162,7 @@ def _set_picture(db: Db, actor: Actor, station: Station, image_id: str) -> Chang
     delete_attachments(db, actor, [one for one in present if one not in wanted])
     if present == wanted:
         return {}
-    return {"image": (next(iter(present), None), next(iter(wanted), None))}
+    return {"picture": (next(iter(present), None), next(iter(wanted), None))}
 
 
 def _set_team(db: Db, station: Station, team_id: str) -> Changes:

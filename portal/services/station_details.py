@@ -13,7 +13,7 @@ from portal.services import names
 from portal.services.actors import Actor
 from portal.services.audit_trail import AuditRow, list_activity
 from portal.services.installations import InstallationView, list_installations
-from portal.services.presence import PresenceNow
+from portal.services.presence import PresenceNow, last_seen
 from portal.services.run_lists import RunQuery, RunRow, list_runs
 from portal.services.station_keys import KeyView, list_station_keys
 from portal.services.station_lookup import get_station
@@ -51,6 +51,7 @@ class LinkedProcedureView:
 class StationDetail:
     """One station with all that belongs to it. ``last_run`` is the first of ``recent_runs``.
 
+    ``last_seen_at``: of one that was restored, and whose machine is to be enrolled again; else None.
     ``installations``: its machines, the present one first, see `list_installations`.
     """
 
@@ -65,6 +66,7 @@ class StationDetail:
     recent_runs: list[RunRow]
     activity: list[AuditRow]
     settings: StationSettings
+    last_seen_at: datetime | None
 
     @property
     def installation(self) -> InstallationView | None:
@@ -100,18 +102,20 @@ class StationDetail:
 def show_station(db: Db, actor: Actor, station_id: str) -> StationDetail:
     """One station. Raises `NotFound`; `Forbidden`."""
     station = get_station(db, actor, station_id)
+    presence = PresenceNow.of(station)
     return StationDetail(
         id=station.id,
         number=station.number,
         name=station.name,
         created_at=station.created_at,
-        presence=PresenceNow.of(station),
+        presence=presence,
         procedures=_procedures(db, station),
         installations=list_installations(db, station.id),
         api_keys=list_station_keys(db, station),
         recent_runs=list_runs(db, actor, RunQuery(station_id=station.id, limit=RECENT_RUNS)).items,
         activity=list_activity(db, station, RECENT_ACTS),
         settings=settings_of(db, station),
+        last_seen_at=last_seen(db, station.id) if presence.is_to_return else None,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import aliased
@@ -55,13 +55,18 @@ def visible_stations(actor: Actor) -> list[ColumnElement[bool]]:
     """Conditions on `Station` that leave what the actor may see; none where that is every station."""
     if actor.is_station:
         return [Station.id == actor.id]
+    return of_teams(actor, Station)
+
+
+def of_teams(actor: Actor, station: Any) -> list[ColumnElement[bool]]:
+    """The same of `Station` or an alias of it, by teams alone: stations' programs read who made what."""
     if actor.team_ids is None:
         return []
-    return [or_(Station.team_id.is_(None), Station.team_id.in_(actor.team_ids))]
+    return [or_(station.team_id.is_(None), station.team_id.in_(actor.team_ids))]
 
 
-def visible_runs(actor: Actor) -> list[ColumnElement[bool]]:
-    """Conditions on `Run` that leave what the actor may see; none where that is every run.
+def visible_runs(actor: Actor, run: Any = Run) -> list[ColumnElement[bool]]:
+    """Conditions on `Run`, or an alias of it, that leave what the actor may see; none where that is every run.
 
     Asked of each run, by its station's id: the index that serves the list's order goes on serving it.
     """
@@ -69,7 +74,7 @@ def visible_runs(actor: Actor) -> list[ColumnElement[bool]]:
         return []
     of_others = aliased(Station)
     hidden = select(of_others.id).where(
-        of_others.id == Run.station_id, of_others.team_id.is_not(None), of_others.team_id.not_in(actor.team_ids)
+        of_others.id == run.station_id, of_others.team_id.is_not(None), of_others.team_id.not_in(actor.team_ids)
     )
     return [~hidden.exists()]
 

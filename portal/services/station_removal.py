@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 
 from portal.announcements import LinkRevoked, StationChanged
 from portal.errors import NotFound
@@ -72,7 +72,7 @@ def plan_removal(db: Db, actor: Actor, station_id: str, now: datetime | None = N
         id=station.id,
         number=station.number,
         name=station.name,
-        is_kept=_has_history(db, station.id),
+        is_kept=_is_kept(db, station.id),
         runs=_count(db, Run.id, Run.station_id == station.id),
         keys=_count(db, ApiKey.id, *by_hand),
         tokens=_count(db, SetupToken.id, *_is_open(station.id), SetupToken.expires_at > now),
@@ -99,7 +99,7 @@ def remove_station(db: Db, actor: Actor, station_id: str, now: datetime | None =
         # Waits for a record that is just being stored: it makes the difference between archiving and deleting.
         if db.session.scalar(select(Station.id).where(Station.id == station.id).with_for_update()) is None:
             raise NotFound("station")
-        is_kept = _has_history(db, station.id)
+        is_kept = _is_kept(db, station.id)
         audit.record(db, actor, "station:archived" if is_kept else "station:deleted", station, number=station.number)
         STATIONS.remember(db, select_stations(), [station.id])
         pictures = db.session.scalars(select(Attachment.id).where(Attachment.station_id == station.id)).all()
@@ -129,15 +129,17 @@ def _is_open(station_id: str) -> tuple[ColumnElement[bool], ...]:
     return SetupToken.station_id == station_id, SetupToken.used_at.is_(None), SetupToken.withdrawn_at.is_(None)
 
 
-def _has_history(db: Db, station_id: str) -> bool:
+def has_history(station_id: Any) -> ColumnElement[bool]:
+    """Whether the station has recorded anything, or may have: it is archived then. station_id: of it, or a column."""
     made = (select(table.id).where(table.created_by_station_id == station_id) for table in _MADE_BY_STATIONS)
     connected = select(Installation.id).where(
         Installation.station_id == station_id, Installation.greeted_at.is_not(None)
     )
-    return any(
-        db.session.scalar(one.limit(1)) is not None
-        for one in (select(Run.id).where(Run.station_id == station_id), connected, *made)
-    )
+    return or_(*(one.exists() for one in (select(Run.id).where(Run.station_id == station_id), connected, *made)))
+
+
+def _is_kept(db: Db, station_id: str) -> bool:
+    return bool(db.session.scalar(select(has_history(station_id))))
 
 
 def _count(db: Db, column: Any, *conditions: ColumnElement[bool]) -> int:

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from portal.errors import Conflict, Invalid
+from portal.errors import BadRequest, Conflict, Invalid, Issue
 from portal.models import Attachment, AuditEntry, Station, Team
 from portal.services import edits, shifts
 from portal.services.actors import Actor, Permission, require
 from portal.services.shifts import Shifts
-from portal.services.station_changes import StationChanges, change_station
-from portal.services.station_lookup import get_station
+from portal.services.station_changes import StationChanges, change_station, checked
+from portal.services.station_lookup import get_station, refuse_taken
 from portal.services.station_teams import TeamRef, find_team
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 METADATA = "metadata."  # before the key, in the name of a field
 LABELS = {"name": "name", "team": "team", "notes": "notes", "time_zone": "time zone", "shifts": "shifts"}
+UNSEEN = (
+    "The form does not say what it was filled from, so it might undo what others have set. Nothing was changed: open "
+    "the page again, and change it there."
+)
 LOOKED_BACK = 200  # entries of the audit trail in which the other change is looked for
 
 # Values by field: name, team (its id), notes, time_zone, shifts (in their stored form), and each key of metadata.
@@ -90,13 +94,13 @@ class Seen:
         return json.dumps({"etag": self.etag, **self.prints}, separators=(",", ":"))
 
     @classmethod
-    def read(cls, text: str) -> Seen | None:
-        """From what the form carried; None when it carried nothing that can be read."""
+    def read(cls, text: str) -> Seen:
+        """From what the form carried. Raises `BadRequest` when it carried nothing that can be read."""
         try:
             found = json.loads(text)
             return cls(str(found.pop("etag")), {str(field): str(value) for field, value in found.items()})
-        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-            return None
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+            raise BadRequest(UNSEEN) from error
 
 
 @dataclass(frozen=True)
@@ -153,21 +157,29 @@ def settings_of(db: Db, station: Station) -> StationSettings:
 
 
 def save_settings(
-    db: Db, actor: Actor, station_id: str, typed: Values, seen: Seen | None, dropped: frozenset[str] = frozenset()
+    db: Db,
+    actor: Actor,
+    station_id: str,
+    typed: Values,
+    seen: Seen,
+    dropped: frozenset[str] = frozenset(),
+    mistakes: Sequence[Issue] = (),
 ) -> bool:
     """Write what somebody has changed in a form, and nothing else. Whether there was anything to write.
 
     ``typed``: what the form holds now; a key of metadata that is not in it any more is removed. ``dropped``: fields in
-    which the person takes what is in force. Without ``seen``, all that is other than what is in force is written.
-    Raises `Stale`; `Invalid`; `Conflict` for a taken name; `NotFound`; `Forbidden`.
+    which the person takes what is in force. ``mistakes``: what could not be read at all; it is told with the others.
+    Raises `Invalid` with all that is wrong at once; `Stale`; `Conflict` for a taken name; `NotFound`; `Forbidden`.
     """
     require(actor, Permission.EDIT)
     with db.write():
         db.serialise("stations")
         station = get_station(db, actor, station_id)
+        if mistakes:
+            _refuse_mistakes(db, station, typed, mistakes)
         settings = settings_of(db, station)
         current = settings.values()
-        known = seen.prints if seen is not None else settings.seen.prints
+        known = seen.prints
         mine = {
             field: typed.get(field)
             for field in (*typed, *(one for one in known if one.startswith(METADATA) and one not in typed))
@@ -182,9 +194,7 @@ def save_settings(
             raise Stale(_clashes(db, station, clashing, current, mine), settings, _upon(current, mine))
         if not mine:
             return False
-        team_id = str(mine.get("team") or "")
-        if team_id and find_team(db, team_id) is None:
-            raise Invalid("This team is not there any more: choose another one.", "team")
+        _refuse_mistakes(db, station, mine)
         change_station(db, actor, station, _changes(mine))
     return True
 
@@ -213,6 +223,21 @@ def _changes(mine: Values) -> StationChanges:
         time_zone=mine.get("time_zone"),
         shifts=(shifts.load(mine["shifts"]) or ()) if "shifts" in mine else None,
     )
+
+
+def _refuse_mistakes(db: Db, station: Station, values: Values, found: Sequence[Issue] = ()) -> None:
+    _kept, wrong = checked(_changes(values))
+    issues = [*found, *wrong]
+    team_id = str(values.get("team") or "")
+    if team_id and find_team(db, team_id) is None:
+        issues.append(Issue("This team is not there any more: choose another one.", ("team",)))
+    if not issues:
+        return
+    try:
+        refuse_taken(db, str(values.get("name") or ""), but=station.id)
+    except Conflict as conflict:
+        issues += conflict.issues
+    raise Invalid(issues)
 
 
 def _upon(current: Values, mine: Values) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
@@ -55,20 +55,21 @@ class TableQuery:
 
 @dataclass(frozen=True)
 class Week:
-    """The runs of the last seven calendar days in the portal's zone, today included. ``days``: oldest first.
+    """The runs of the last seven calendar days in the portal's zone, today included.
 
+    ``days``: (passed, other) of each, of all runs, the oldest first.
     Of the ``tested`` ones ``passed`` did; runs on simulated benches and those of golden, failing and ignored samples
     say nothing of the product, and count in neither.
     """
 
-    days: tuple[tuple[date, int], ...]
+    days: tuple[tuple[int, int], ...]
     tested: int = 0
     passed: int = 0
 
     @property
     def runs(self) -> int:
         """All of them."""
-        return sum(count for _, count in self.days)
+        return sum(passed + other for passed, other in self.days)
 
     @property
     def percent(self) -> float | None:
@@ -211,6 +212,7 @@ def _weeks_of(db: Db, station_ids: Sequence[str], now: datetime) -> dict[str, We
             Run.station_id,
             place.label("place"),
             func.count(),
+            func.sum(case((Run.outcome == "PASS", 1), else_=0)),
             func.sum(case((is_tested, 1), else_=0)),
             func.sum(case((and_(is_tested, Run.outcome == "PASS"), 1), else_=0)),
         )
@@ -218,12 +220,13 @@ def _weeks_of(db: Db, station_ids: Sequence[str], now: datetime) -> dict[str, We
         .where(Run.station_id.in_(station_ids), Run.started_at >= begins[0], Run.started_at <= now)
         .group_by(Run.station_id, "place")
     )
-    sums: dict[str, dict[int, tuple[int, int, int]]] = {}
+    sums: dict[str, dict[int, list[int]]] = {}
     for station_id, at, *figures in db.session.execute(counted):
-        sums.setdefault(station_id, {})[at] = (figures[0], int(figures[1]), int(figures[2]))
-    return {station_id: _week(days, sums.get(station_id, {})) for station_id in station_ids}
+        sums.setdefault(station_id, {})[at] = [int(figure) for figure in figures]
+    return {station_id: _week(sums.get(station_id, {})) for station_id in station_ids}
 
 
-def _week(days: Sequence[date], sums: dict[int, tuple[int, int, int]]) -> Week:
-    counts = tuple((day, sums[at][0] if at in sums else 0) for at, day in enumerate(days))
-    return Week(counts, sum(one[1] for one in sums.values()), sum(one[2] for one in sums.values()))
+def _week(sums: dict[int, list[int]]) -> Week:
+    by_day = [sums.get(at, [0, 0, 0, 0]) for at in range(DAYS_OF_WEEK)]
+    _, _, tested, good = (sum(figures) for figures in zip(*by_day, strict=True))
+    return Week(tuple((passed, runs - passed) for runs, passed, *_ in by_day), tested, good)

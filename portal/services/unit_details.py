@@ -70,7 +70,7 @@ def show_unit(db: Db, actor: Actor, serial_number: str) -> UnitDetail:
     """One unit. Raises `NotFound`; `Forbidden`."""
     require(actor, Permission.VIEW)
     unit = find_unit(db, serial_number)
-    (row,) = rows_of(db, db.session.execute(select_units().where(Unit.id == unit.id)).all())
+    (row,) = rows_of(db, actor, db.session.execute(select_units(actor).where(Unit.id == unit.id)).all())
     related = _related(db, unit)
     return UnitDetail(
         **{one.name: getattr(row, one.name) for one in fields(UnitFacts)},

@@ -46,7 +46,7 @@ UNITS = Listing(
 
 @dataclass(frozen=True)
 class LastRunView:
-    """The newest run of a unit."""
+    """The newest run of a unit that whoever asks may see."""
 
     id: str
     outcome: str
@@ -84,12 +84,12 @@ class UnitRow(UnitFacts):
 def list_units(db: Db, actor: Actor, query: UnitQuery, place: Place) -> CountedPage[UnitRow]:
     """A page of units. Raises `BadRequest` for a cursor that is none; `Forbidden`."""
     require(actor, Permission.VIEW)
-    wanted = select_places() if place.sort_by == "last_run_procedure" else select_units()
-    rows, cursor = UNITS.page(db, narrow(db, wanted, query), place)
-    return CountedPage(rows_of(db, rows), cursor)
+    wanted = select_places(actor) if place.sort_by == "last_run_procedure" else select_units(actor)
+    rows, cursor = UNITS.page(db, narrow(db, actor, wanted, query), place)
+    return CountedPage(rows_of(db, actor, rows), cursor)
 
 
-def select_units() -> Select[Any]:
+def select_units(actor: Actor) -> Select[Any]:
     """The statement behind every list of units: one row for `rows_of`."""
     wanted: Select[*tuple[Any, ...]] = (
         select(Unit, Revision, Part, Batch, Parent)
@@ -98,22 +98,22 @@ def select_units() -> Select[Any]:
         .outerjoin(Batch, Batch.id == Unit.batch_id)
         .outerjoin(Parent, Parent.id == Unit.parent_id)
     )
-    return with_maker(wanted, Unit)
+    return with_maker(wanted, Unit, actor)
 
 
-def select_places() -> Select[Any]:
+def select_places(actor: Actor) -> Select[Any]:
     """The same with all that units can be sorted by: also the procedure of the newest run."""
     return (
-        select_units()
-        .outerjoin(LastRun, LastRun.id == last_run_id())
+        select_units(actor)
+        .outerjoin(LastRun, LastRun.id == last_run_id(actor))
         .outerjoin(LastProcedure, LastProcedure.id == LastRun.procedure_id)
     )
 
 
-def rows_of(db: Db, found: Sequence[Any]) -> list[UnitRow]:
+def rows_of(db: Db, actor: Actor, found: Sequence[Any]) -> list[UnitRow]:
     """Rows of that statement, with the last runs and first children of all of them in two more statements."""
     ids = [row[0].id for row in found]
-    children, last_runs = _first_children(db, ids), _last_runs(db, ids)
+    children, last_runs = _first_children(db, ids), _last_runs(db, actor, ids)
     return [
         UnitRow(
             id=unit.id,
@@ -145,11 +145,11 @@ def _first_children(db: Db, ids: Sequence[str]) -> dict[str, list[Ref]]:
     return children
 
 
-def _last_runs(db: Db, ids: Sequence[str]) -> dict[str, LastRunView]:
+def _last_runs(db: Db, actor: Actor, ids: Sequence[str]) -> dict[str, LastRunView]:
     wanted = (
         select(Unit.id, Run, Procedure.id, Procedure.name)
         .select_from(Unit)
-        .join(Run, Run.id == last_run_id())
+        .join(Run, Run.id == last_run_id(actor))
         .join(Procedure, Procedure.id == Run.procedure_id)
         .where(Unit.id.in_(ids))
     )

@@ -12,12 +12,16 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import aliased
 
 from portal.models import Batch, Part, Revision, Run, Unit
+from portal.services.actors import Actor
 from portal.services.metadata import Condition, matching
 from portal.services.names import is_id, same
+from portal.services.serial_search import units_with_piece
+from portal.services.station_lookup import visible_runs
 
 if TYPE_CHECKING:
     from portal.database import Db
 
+MOST_FOUND = 200  # by a piece of the serial number: of more, a page is soon found in the list's order
 PRODUCTION = "production"  # not a class of units but the lack of one
 
 
@@ -51,9 +55,9 @@ class UnitQuery:
     metadata: dict[str, Condition] = field(default_factory=dict)
 
 
-def narrow(db: Db, wanted: Select[Any], query: UnitQuery) -> Select[Any]:
+def narrow(db: Db, actor: Actor, wanted: Select[Any], query: UnitQuery) -> Select[Any]:
     """The statement with the conditions of the query. Part, revision and batch are looked up at once."""
-    conditions = [*_by_refs(db, query), *_by_itself(query), *_by_runs(query)]
+    conditions = [*_by_refs(db, query), *_by_itself(db, query), *_by_runs(actor, query)]
     return wanted.where(*conditions, *matching(db, Unit.unit_metadata, query.metadata))
 
 
@@ -73,10 +77,10 @@ def _by_refs(db: Db, query: UnitQuery) -> list[ColumnElement[bool]]:
     return found
 
 
-def _by_itself(query: UnitQuery) -> list[ColumnElement[bool]]:
+def _by_itself(db: Db, query: UnitQuery) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if query.search:
-        found.append(Unit.serial_key.contains(same(query.search), autoescape=True))
+        found.append(_searched(db, same(query.search)))
     if query.serial_numbers:
         found.append(_one_of(Unit.serial_key, list(map(same, query.serial_numbers))))
     for column, ids in (
@@ -103,7 +107,12 @@ def _by_itself(query: UnitQuery) -> list[ColumnElement[bool]]:
     return found
 
 
-def _by_runs(query: UnitQuery) -> list[ColumnElement[bool]]:
+def _searched(db: Db, typed: str) -> ColumnElement[bool]:
+    few = units_with_piece(db, typed, MOST_FOUND)
+    return _one_of(Unit.id, few) if few is not None else Unit.serial_key.contains(typed, autoescape=True)
+
+
+def _by_runs(actor: Actor, query: UnitQuery) -> list[ColumnElement[bool]]:
     fits: list[ColumnElement[bool]] = []
     if query.procedure_ids:
         fits.append(_one_of(Run.procedure_id, _ids(query.procedure_ids)))
@@ -115,16 +124,16 @@ def _by_runs(query: UnitQuery) -> list[ColumnElement[bool]]:
         fits.append(Run.started_at <= query.started_before)
     if not fits:
         return []
-    whose = Run.id == last_run_id() if query.latest_only else Run.unit_id == Unit.id
-    return [select(Run.id).where(and_(whose, *fits)).exists()]
+    whose = [Run.id == last_run_id(actor)] if query.latest_only else [Run.unit_id == Unit.id, *visible_runs(actor)]
+    return [select(Run.id).where(and_(*whose, *fits)).exists()]
 
 
-def last_run_id() -> Any:
-    """The id of a unit's newest run, as a part of a statement on units."""
+def last_run_id(actor: Actor) -> Any:
+    """The id of the newest run of a unit that the actor may see, as a part of a statement on units."""
     newest = aliased(Run)
     return (
         select(newest.id)
-        .where(newest.unit_id == Unit.id)
+        .where(newest.unit_id == Unit.id, *visible_runs(actor, newest))
         .order_by(newest.started_at.desc(), newest.id.desc())
         .limit(1)
         .correlate(Unit)

@@ -22,6 +22,7 @@ from portal.services.metadata import merged
 from portal.services.names import same
 from portal.services.parts import take_part, take_revision_for
 from portal.services.revisions import take_revision
+from portal.services.serial_search import move_serial_pieces
 from portal.services.unit_lists import UNITS, select_places
 from portal.services.unit_lookup import find_unit, insert_unit
 from portal.services.upsert import is_unique
@@ -124,9 +125,10 @@ def delete_units(db: Db, actor: Actor, serial_numbers: Sequence[str]) -> list[st
         with_runs = db.session.scalar(tested.limit(1))
         if with_runs is not None:
             raise Conflict(f"The unit {with_runs} has runs: remove those first. Nothing was removed.", "serial_numbers")
-        UNITS.remember(db, select_places(), ids)
+        UNITS.remember(db, select_places(actor), ids)
         for unit in units:
             audit.record(db, actor, "unit:deleted", unit, audit.removed(**_fields(db, unit)))
+            move_serial_pieces(db, unit.id, unit.serial_key, None)
         files = db.session.scalars(select(Attachment.id).where(Attachment.unit_id.in_(ids))).all()
         delete_attachments(db, actor, files)
         db.session.execute(update(Unit).where(Unit.parent_id.in_(ids)).values(parent_id=None))
@@ -172,9 +174,11 @@ def _fields(db: Db, unit: Unit) -> dict[str, Any]:
 def _rename(db: Db, unit: Unit, serial_number: str) -> None:
     other = select(Unit.serial_number).where(Unit.serial_key == same(serial_number), Unit.id != unit.id)
     taken = db.session.scalar(other)
+    before = unit.serial_key
     unit.serial_number, unit.serial_key = serial_number, same(serial_number)
     if taken is not None or not is_unique(db):
         raise _taken(taken or serial_number, "new_serial_number")
+    move_serial_pieces(db, unit.id, before, unit.serial_key)
 
 
 def _taken(serial_number: str, *path: str) -> Conflict:

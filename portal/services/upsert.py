@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from portal.models.base import Base
 
 Processor = Callable[[Any], Any] | None
+IGNORING = " ON CONFLICT DO NOTHING"
 
 
 def insert_or_ignore(db: Db, model: type[Base], **values: Any) -> bool:
@@ -32,14 +33,17 @@ def insert_or_ignore(db: Db, model: type[Base], **values: Any) -> bool:
     """
     names = _columns(model, tuple(values))
     # By the count and not by RETURNING, for which SQLite keeps a copy of each page that the row changes.
-    return _insert(db, model, names, [values.values()], " ON CONFLICT DO NOTHING") == 1
+    return _insert(db, model, names, [values.values()], IGNORING) == 1
 
 
-def insert_all(db: Db, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert many rows at once, all of the same columns. Column names, not attribute names."""
+def insert_all(db: Db, model: type[Base], rows: Sequence[dict[str, Any]], *, or_ignore: bool = False) -> None:
+    """Insert many rows at once, all of the same columns. Column names, not attribute names.
+
+    or_ignore: leave out those that are there already.
+    """
     if rows:
         pick = itemgetter(*rows[0])
-        _insert(db, model, tuple(rows[0]), map(pick, rows))
+        _insert(db, model, tuple(rows[0]), map(pick, rows), IGNORING if or_ignore else "")
 
 
 def is_unique(db: Db) -> bool:

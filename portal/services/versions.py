@@ -59,7 +59,7 @@ def show_version(db: Db, actor: Actor, procedure_id: str, tag: str) -> VersionDe
     procedure = get_procedure(db, actor, procedure_id)
     version = _get(db, procedure, tag)
     _, user, station = db.session.execute(
-        with_maker(select(ProcedureVersion), ProcedureVersion).where(ProcedureVersion.id == version.id)
+        with_maker(select(ProcedureVersion), ProcedureVersion, actor).where(ProcedureVersion.id == version.id)
     ).one()
     return VersionDetail(
         version.id,

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, case, func, select
 
 from portal.models import Revision, Run, Unit
 from portal.services.actors import Actor, Permission, require
+from portal.services.station_lookup import visible_runs
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Yield:
-    """``units``: all of them. ``tested`` and ``passed``: without golden, failing and ignored ones."""
+    """``units``: all of them. ``tested``, ``passed``: by runs that are seen, without golden, failing, ignored ones."""
 
     units: int = 0
     tested: int = 0
@@ -35,25 +36,25 @@ def yields_of_part(db: Db, actor: Actor, part_id: str) -> dict[str, Yield]:
     """By revision's id; a revision without units is missing. Raises `Forbidden`."""
     require(actor, Permission.VIEW)
     revisions = select(Revision.id).where(Revision.part_id == part_id)
-    return _yields(db, Unit.revision_id, Unit.revision_id.in_(revisions))
+    return _yields(db, actor, Unit.revision_id, Unit.revision_id.in_(revisions))
 
 
 def yield_of_revision(db: Db, actor: Actor, revision_id: str) -> Yield:
     """Of the units that are of it now. Raises `Forbidden`."""
     require(actor, Permission.VIEW)
-    return _yields(db, Unit.revision_id, Unit.revision_id == revision_id).get(revision_id, Yield())
+    return _yields(db, actor, Unit.revision_id, Unit.revision_id == revision_id).get(revision_id, Yield())
 
 
 def yield_of_batch(db: Db, actor: Actor, batch_id: str) -> Yield:
     """Of the units that are in it now. Raises `Forbidden`."""
     require(actor, Permission.VIEW)
-    return _yields(db, Unit.batch_id, Unit.batch_id == batch_id).get(batch_id, Yield())
+    return _yields(db, actor, Unit.batch_id, Unit.batch_id == batch_id).get(batch_id, Yield())
 
 
-def _yields(db: Db, column: Any, which: ColumnElement[bool]) -> dict[str, Yield]:
+def _yields(db: Db, actor: Actor, column: Any, which: ColumnElement[bool]) -> dict[str, Yield]:
     verdict = (
         select(Run.outcome)
-        .where(Run.unit_id == Unit.id, Unit.sample.is_(None))
+        .where(Run.unit_id == Unit.id, Unit.sample.is_(None), *visible_runs(actor))
         .order_by(Run.started_at.desc(), Run.id.desc())
         .limit(1)
         .correlate(Unit)

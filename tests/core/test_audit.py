@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 import portal.services
 from portal.database import Database, Db
 from portal.errors import Forbidden, Invalid, TooManyRequests
+from portal.models import AuditEntry
 from portal.services import audit, audit_trail, batches, failed_sign_ins, live_acts, parts, sign_ins, units
 from portal.services.actors import SYSTEM
 from portal.services.audit_trail import AuditQuery
@@ -20,6 +21,7 @@ from portal.services.overview import show_figures, show_fleet
 from portal.services.paging import Place
 from portal.services.palette import find_by_name
 from portal.services.parts import NewPart, PartChanges
+from portal.services.presence import mark_down, mark_up
 from portal.services.runs import create_run
 from portal.services.units import NewUnit, UnitChanges
 from tests.cast import PASSWORD, Cast, run_in
@@ -39,6 +41,7 @@ UNNOTED = {
     "rate_limits.py": "counts tries",
     "run_batches.py": "records of runs say themselves who sent them",
     "runs.py": "records of runs say themselves who sent them",
+    "serial_search.py:keep_serial_pieces": "what units are found by, which have their entries",
     "v1_runs.py": "records of runs say themselves who sent them",
     "procedure_stations.py:link_pairs": "`link_procedure` notes each",
     "station_bulk.py:link_stations": "`link_procedure` notes each",
@@ -131,6 +134,8 @@ def test_old_entries_read_as_new_ones(db: Db, cast: Cast) -> None:
     assert renamed.what == "renamed it from “Bench” to “Bench 7”"
     assert (changed.what, changed.changes[0].before, changed.changes[0].after) == ("changed it: name", "A", "B")
     assert metadata.what == "changed its metadata: line, shift"
+    pictured = AuditEntry(action="station:changed", details={"fields": "image, team"})
+    assert audit.sentence(pictured) == "changed it: picture, team"
     assert (enrolled.what, enrolled.address) == ("enrolled the machine …", "10.0.0.7")
 
 
@@ -205,6 +210,11 @@ def test_the_overview_and_the_palette_take_a_fixed_number_of_statements(db: Db, 
     assert count_statements(database, lambda: show_figures(db, cast.vera)) == 1
     assert count_statements(database, lambda: find_by_name(db, cast.vera, "sn-")) == 5
     assert show_fleet(db, cast.vera, [cast.other_station.id]).tiles[0].id == cast.other_station.id
+    create_run(db, cast.bench, run_in(cast, outcome="FAIL"))
+    assert show_fleet(db, cast.vera, [cast.other_station.id]).tiles[0].id == cast.station.id
+    mark_up(db, cast.other_station.id, NOW, "connected")
+    mark_down(db, cast.other_station.id, NOW, "silent")
+    assert show_fleet(db, cast.vera).tiles[0].id == cast.other_station.id
 
 
 def test_the_palette_finds_by_name_number_and_beginning(db: Db, cast: Cast) -> None:

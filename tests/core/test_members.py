@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from portal import announcements
-from portal.database import Db
+from portal.database import Database, Db
 from portal.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthorized
 from portal.models import AuditEntry, Station, User
 from portal.services import accounts, invitations, members, sign_ins, teams
 from portal.services.actors import SYSTEM, Actor, Role
 from portal.services.api_keys import authenticate_key, create_user_key
+from portal.services.batches import show_batch
 from portal.services.paging import Place
+from portal.services.parts import show_part
+from portal.services.procedures import link_procedure
 from portal.services.run_details import show_run
 from portal.services.run_filters import RunFilter
 from portal.services.run_lists import RunQuery, list_runs, page_runs
 from portal.services.runs import create_run
 from portal.services.station_lists import StationQuery, page_stations
 from portal.services.stations import get_station, list_stations
+from portal.services.unit_details import show_unit
+from portal.services.unit_lists import list_units
+from portal.services.unit_queries import UnitQuery
 from portal.services.users import create_user, find_actor, list_users
+from portal.services.yields import Yield, yield_of_batch
 from tests.cast import NOON, PASSWORD, Cast, person, run_in
 
 NEW_PASSWORD = "another horse battery"
@@ -165,6 +173,30 @@ def test_what_somebody_handed_out_ends_with_their_right_to(db: Db, cast: Cast) -
         invitations.accept(db, theirs.token, "Eve", NEW_PASSWORD, "10.0.0.9", None, now=NOON)
 
 
+def test_a_link_that_was_on_its_way_while_rights_changed_gives_nothing(
+    db: Db, database: Database, cast: Cast, at_once: Callable[..., list[object]]
+) -> None:
+    owner = person(db, "owen", Role.OWNER)
+
+    def promote() -> None:
+        with database.open() as own:
+            members.change_role(own, owner, cast.dev.id, "owner")
+
+    def make_link() -> invitations.Made:
+        with database.open() as own:
+            return invitations.make_reset_link(own, cast.ada, cast.dev.id, now=NOON)
+
+    _, link = at_once(promote, make_link)
+    members.change_role(db, owner, cast.ada.id, "viewer")
+    late = invitations.invite(db, cast.ada, "new@example.com", "admin", now=NOON)  # ada's request began before that
+
+    for made in (link, late):
+        if not isinstance(made, Forbidden):
+            assert isinstance(made, invitations.Made)
+            with pytest.raises(NotFound):
+                invitations.accept(db, made.token, "Eve", NEW_PASSWORD, "10.0.0.9", None, now=NOON)
+
+
 def test_a_link_for_a_new_password_ends_the_other_sessions(db: Db, cast: Cast) -> None:
     before = sign_ins.sign_in(db, "dev@example.com", PASSWORD, "10.0.0.7", None, now=NOON)
     made = invitations.make_reset_link(db, cast.ada, cast.dev.id, now=NOON)
@@ -174,6 +206,11 @@ def test_a_link_for_a_new_password_ends_the_other_sessions(db: Db, cast: Cast) -
     assert sign_ins.peek(db, before.token, NOON) is None
     assert sign_ins.peek(db, after.token, NOON) == again(db, cast.dev)
     assert again(db, cast.dev).name == "Dev"
+    noted = select(AuditEntry.action, AuditEntry.address).order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(2)
+    assert {tuple(row) for row in db.session.execute(noted)} == {
+        ("user:password_reset", "10.0.0.8"),
+        ("user:signed_in", "10.0.0.8"),
+    }
     assert sign_ins.sign_in(db, "dev@example.com", NEW_PASSWORD, "10.0.0.7", None, now=NOON)
 
 
@@ -260,6 +297,34 @@ def test_teams_narrow_what_viewers_and_operators_see_with_all_that_is_beneath(db
 
     teams.delete_team(db, cast.ada, others.id)
     assert [row.id for row in list_runs(db, again(db, cast.olga), RunQuery()).items] == [run_id]
+
+
+def test_units_tell_nothing_of_runs_and_stations_of_other_teams(db: Db, cast: Cast) -> None:
+    link_procedure(db, SYSTEM, cast.other_station.id, cast.procedure.id)
+    seen_id = create_run(db, cast.otto, run_in(cast, batch_number="B-1"))
+    later = (NOON + timedelta(hours=1)).isoformat()
+    hidden = {"started_at": later, "ended_at": later, "outcome": "FAIL", "batch_number": "B-1"}
+    create_run(db, cast.bench, run_in(cast, **hidden))
+    create_run(db, cast.bench, run_in(cast, **hidden | {"serial_number": "SN-0002", "part_number": "PCBA-200"}))
+    mine, others = teams.create_team(db, cast.ada, "Mine"), teams.create_team(db, cast.ada, "Others")
+    put(db, cast.station.id, others.id)
+    teams.set_teams(db, cast.ada, cast.vera.id, [mine.id])
+    now = again(db, cast.vera)
+
+    units = {one.serial_number: one for one in list_units(db, now, UnitQuery(), Place("created_at")).items}
+    failed = list_units(db, now, UnitQuery(outcomes=("FAIL",)), Place("last_run_procedure")).items
+    whole = list_units(db, cast.dev, UnitQuery(outcomes=("FAIL",), latest_only=True), Place("created_at")).items
+
+    assert (units["SN-0001"].last_run or pytest.fail("no run")).id == seen_id
+    assert (units["SN-0002"].last_run, units["SN-0002"].maker.station) == (None, None)
+    assert show_unit(db, now, "SN-0002").maker.station is None
+    assert show_part(db, now, "PCBA-200").maker.station is None
+    assert show_batch(db, now, "B-1").maker.station is not None
+    assert failed == []
+    assert {one.serial_number for one in whole} == {"SN-0001", "SN-0002"}
+    batch_id = show_batch(db, now, "B-1").id
+    assert yield_of_batch(db, now, batch_id) == Yield(units=2, tested=1, passed=1)
+    assert yield_of_batch(db, cast.dev, batch_id) == Yield(units=2, tested=2, passed=0)
 
 
 def test_a_teams_name_is_its_own(db: Db, cast: Cast) -> None:

@@ -107,11 +107,11 @@ def explain(db: Db, statement: str, parameters: Any) -> list[str]:
 
 def is_slow(step: str, plan: list[str]) -> bool:
     """Whether it reads a whole table, or sorts more than a few pages' worth."""
-    is_merged = any(other.startswith("CO-ROUTINE anon") for other in plan)
     if step.startswith("SCAN"):
         is_whole = step.startswith(("SCAN runs", "SCAN units", "SCAN parts"))
         return is_whole and step != "SCAN runs USING INDEX ix_runs_started_at_id"  # of which a page is read
-    return "TEMP B-TREE" in step and not (is_merged and any("SEARCH runs USING INDEX sqlite_auto" in s for s in plan))
+    is_of_a_page = "COMPOUND QUERY" in plan or any("SEARCH runs USING INDEX sqlite_autoindex" in s for s in plan)
+    return "TEMP B-TREE" in step and not is_of_a_page
 
 
 @pytest.mark.parametrize("sort_by", list(RUNS.sorts))
@@ -184,7 +184,8 @@ def test_a_page_costs_the_same_statements_however_much_there_is(db: Db, database
     before = count_statements(db, database, cast)
     store_more(db, cast)
 
-    assert count_statements(db, database, cast) == before
+    after = count_statements(db, database, cast)
+    assert {name: count for name, count in after.items() if count > before[name]} == {}
     assert max(before.values()) <= 4
 
 

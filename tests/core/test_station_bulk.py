@@ -8,6 +8,7 @@ from portal.database import Database, Db
 from portal.errors import Forbidden, Invalid, NotFound
 from portal.models import AuditEntry, Station, Team
 from portal.services.audit_trail import list_activity
+from portal.services.installations import record_hardware
 from portal.services.procedures import linked_procedures
 from portal.services.runs import create_run
 from portal.services.station_bulk import (
@@ -18,7 +19,8 @@ from portal.services.station_bulk import (
     plan_removal,
     remove_stations,
 )
-from portal.services.stations import list_stations
+from portal.services.stations import create_station, list_stations
+from station.protocol import Hardware
 from tests.cast import NOON, Cast, run_in
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -67,15 +69,23 @@ def test_a_team_is_given_and_taken_with_an_entry_for_each(db: Db, cast: Cast) ->
 
 def test_what_is_removed_is_told_before(db: Db, cast: Cast) -> None:
     create_run(db, cast.bench, run_in(cast))
-    ids = [cast.other_station.id, cast.station.id, NOBODY]
+    connected = create_station(db, cast.dev, "Bench 8")  # its machine may hold records that are not here yet
+    record_hardware(
+        db,
+        connected.id,
+        None,
+        Hardware(hostname="pc", os="Debian 13", platform="linux_x86_64", program_version="1"),
+        None,
+    )
+    ids = [cast.other_station.id, cast.station.id, connected.id, NOBODY, "no\0id"]
 
     plan = plan_removal(db, cast.dev, ids)
     done = remove_stations(db, cast.dev, ids)
 
-    assert plan == RemovalPlan(("Bench 7",), ("Otto's bench",), machines=0, missing=1)
-    assert (done.changed, len(done.refused)) == (2, 1)
+    assert plan == RemovalPlan(("Bench 7", "Bench 8"), ("Otto's bench",), machines=1, missing=2)
+    assert (done.changed, len(done.refused)) == (3, 2)
     assert list_stations(db, cast.dev) == []
-    assert [row.archived_at is not None for row in db.session.scalars(select(Station))] == [True]
+    assert [row.archived_at is not None for row in db.session.scalars(select(Station))] == [True, True]
 
 
 def test_too_many_and_those_who_may_not_change_nothing(db: Db, cast: Cast) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from portal.database import Database, Db
-from portal.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
+from portal.errors import Conflict, Forbidden, Invalid, NotFound, PortalError, Unauthorized
 from portal.services import presence
 from portal.services.api_keys import authenticate_key, create_station_key
 from portal.services.installations import note_uploads_waiting
@@ -15,9 +16,11 @@ from portal.services.run_lists import RunQuery, list_runs
 from portal.services.runs import create_run
 from portal.services.setup_tokens import MachineFacts, issue_setup_token, redeem_setup_token
 from portal.services.station_archive import list_archived, restore_station, show_archived
+from portal.services.station_changes import StationChanges, update_station
 from portal.services.station_keys import show_station_keys
 from portal.services.station_removal import plan_removal, remove_station
 from portal.services.stations import create_station, list_stations, show_station
+from portal.services.teams import create_team, delete_team
 from portal.services.uptime_details import show_uptime
 from tests.cast import NOON, Cast, run_in
 
@@ -86,6 +89,8 @@ def test_a_station_without_records_is_deleted(db: Db, database: Database, cast: 
 def test_a_restored_station_has_its_records_and_no_keys(db: Db, cast: Cast) -> None:
     create_station_key(db, cast.dev, cast.station.id)
     create_run(db, cast.bench, run_in(cast))
+    presence.mark_up(db, cast.station.id, NOON, "connected")
+    presence.mark_down(db, cast.station.id, NOON + timedelta(hours=2), "silent")
     remove_station(db, cast.dev, cast.station.id)
 
     restore_station(db, cast.dev, cast.station.id, "bench 7")
@@ -93,6 +98,7 @@ def test_a_restored_station_has_its_records_and_no_keys(db: Db, cast: Cast) -> N
     shown = show_station(db, cast.vera, cast.station.id)
     assert (shown.name, len(shown.recent_runs), shown.procedures) == ("bench 7", 1, [])
     assert show_station_keys(db, cast.vera, cast.station.id) == []
+    assert (shown.presence.word, shown.last_seen_at) == ("to be enrolled again", NOON + timedelta(hours=2))
     assert shown.activity[0].what == "restored it"
     assert presence.mark_up(db, cast.station.id, NOON + timedelta(days=4000), "connected")
     with pytest.raises(Conflict, match="is not archived"):
@@ -124,3 +130,39 @@ def test_who_may_not_change_stations_takes_none_away(db: Db, cast: Cast) -> None
                 act(db, actor, cast.station.id)
         with pytest.raises(Forbidden):
             restore_station(db, actor, cast.station.id, "Mine")
+
+
+def test_what_meets_the_removal_of_its_station_is_done_or_refused(
+    db: Db, database: Database, cast: Cast, at_once: Callable[..., list[object]]
+) -> None:
+    token = issue_setup_token(db, cast.dev, cast.station.id).token
+    team = create_team(db, cast.ada, "Line 4")
+
+    def enrol() -> object:
+        with database.open() as own:
+            return redeem_setup_token(own, token, FACTS)
+
+    def upload() -> object:
+        with database.open() as own:
+            return create_run(own, cast.bench, run_in(cast))
+
+    def remove() -> object:
+        with database.open() as own:
+            return remove_station(own, cast.dev, cast.station.id)
+
+    def assign() -> object:
+        with database.open() as own:
+            return update_station(own, cast.dev, cast.other_station.id, StationChanges(team_id=team.id))
+
+    def dissolve() -> object:
+        with database.open() as own:
+            delete_team(own, cast.ada, team.id)
+            return True
+
+    enrolled, run_id, is_kept, assigned, is_dissolved = at_once(enrol, upload, remove, assign, dissolve)
+
+    assert isinstance(is_kept, bool)
+    assert is_dissolved is True
+    for one in (enrolled, run_id, assigned):
+        assert not isinstance(one, Exception) or isinstance(one, PortalError)
+    assert is_kept is isinstance(run_id, str)

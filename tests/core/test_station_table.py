@@ -111,7 +111,7 @@ def test_a_row_tells_of_team_machine_and_week(db: Db, cast: Cast, team: Team) ->
     row, idle = page_table(db, cast.vera, TableQuery(), FIRST, NOON + timedelta(hours=1)).items
 
     assert (row.team, idle.team) == ("Line 2", None)
-    assert [count for _, count in row.week.days] == [1, 0, 0, 0, 0, 1, 2]
+    assert [sum(day) for day in row.week.days] == [1, 0, 0, 0, 0, 1, 2]
     assert (row.week.runs, row.week.tested, row.week.passed) == (4, 3, 2)
     assert row.week.percent == pytest.approx(66.67, abs=0.01)
     assert (idle.week.runs, idle.week.percent) == (0, None)

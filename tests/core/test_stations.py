@@ -30,10 +30,18 @@ def test_stations_are_numbered_in_their_order(db: Db) -> None:
 
 
 def test_a_name_is_trimmed_and_kept(db: Db) -> None:
-    assert create_station(db, SYSTEM, "  Prüfplatz 7 ").name == "Prüfplatz 7"
+    assert create_station(db, SYSTEM, "  Prüfplatz\u00a0 7 ").name == "Prüfplatz 7"
 
 
-@pytest.mark.parametrize("name", ["", "   ", "x" * 61, "two\nlines", "bell\x07"])
+@pytest.mark.parametrize("name", ["👩\u200d🔧 Line 1", "1\ufe0f\u20e3", "می\u200cخواهم", "Café"])
+def test_a_name_is_written_as_its_script_wants(db: Db, name: str) -> None:
+    assert create_station(db, SYSTEM, name).name == name
+
+
+LOOKS_LIKE_ANOTHER = ["Bench\u00ad 7", "Be\u200dnch 7", "Bench 7\ufe0f", "Bench 7\U000e0041", "Bench\u2062 7"]
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 61, "two\nlines", "bell\x07", *LOOKS_LIKE_ANOTHER])
 def test_a_name_that_cannot_be_is_refused_with_one_sentence(db: Db, name: str) -> None:
     with pytest.raises(Invalid) as refused:
         create_station(db, SYSTEM, name)

@@ -97,6 +97,7 @@ def test_from_the_invitation_to_the_removal(portal: PortalProcess, owner: Page, 
     owner.get_by_role("button", name="Change the role").click()
     expect(owner.get_by_text("The role was changed")).to_be_visible()
     expect(nina.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    expect(nina.get_by_text("Your role is operator")).to_be_visible()
     expect(nina.get_by_role("link", name="Stations")).to_have_count(0)
     accessible(nina)
 
@@ -131,11 +132,16 @@ def test_an_operator_of_several_stations_chooses_and_one_of_none_is_told_whom_to
 
     make_team(owner, "Line 5")
     make_team(owner, "Line 6")
+    put_station_into(portal, "Bench 7", "Line 5")
     owner.get_by_label("olga@example.com").check()
     owner.get_by_role("button", name="Change the members").click()
     expect(owner.get_by_text("The members of the team were changed")).to_be_visible()
-    for station in ("Bench 7", "Bench 8"):
-        put_station_into(portal, station, "Line 5")
+    expect(olga.get_by_role("heading", name="This station is not here for you")).to_be_visible()
+    accessible(olga)
+    expect(olga.get_by_role("link", name="Bench 8")).to_be_visible()
+    put_station_into(portal, "Bench 8", "Line 5")
+    olga.reload()
+    expect(olga.get_by_text("Ask whoever manages people here")).to_be_visible()
     olga.goto("/")
     expect(olga.get_by_role("heading", name="No station is yours yet")).to_be_visible()
     accessible(olga)

@@ -76,6 +76,10 @@ def test_statistics_are_narrowed_and_lead_to_a_measurement(
     page.get_by_role("link", name="PCBA functional test").click()
     expect(page.get_by_text("9 of 12 tested")).to_have_count(2)
     accessible(page)
+    panel = page.get_by_role("region", name="Yield by day")
+    chart = panel.get_by_role("img", name=re.compile("Yield by day"))
+    assert chart.evaluate("one => one.parentElement.scrollWidth <= one.parentElement.clientWidth")
+    assert chart.bounding_box()["width"] > panel.bounding_box()["width"] - 40
 
     page.get_by_label("Part", exact=True).fill("OTHER")
     expect(page.get_by_text("No run counts here")).to_be_visible()

@@ -91,7 +91,7 @@ def test_the_palette_shows_what_one_may_do(admin: FlaskClient, db: Db, sign_in: 
 
 
 def test_a_fleet_shows_its_first_tiles_and_how_many_more(viewer: FlaskClient, db: Db) -> None:
-    assert "Connect your first bench" in viewer.get("/").text
+    assert "No station is here yet" in viewer.get("/").text
     for number in range(63):
         stations.create_station(db, SYSTEM, f"Bench {number}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -28,6 +29,7 @@ def test_an_empty_portal_teaches_the_next_step(admin: FlaskClient, viewer: Flask
         answer = client.get(path)
         assert answer.status_code == 200
         assert "empty-title" in answer.text
+    assert "Operate" not in viewer.get(path).text
 
 
 def test_a_new_station_shows_its_token_once(admin: FlaskClient) -> None:
@@ -38,6 +40,9 @@ def test_a_new_station_shows_its_token_once(admin: FlaskClient) -> None:
 
     assert re.search(r"station enrol --portal http://localhost --token [A-Za-z0-9]{64}<", first.text)
     assert first.headers["Cache-Control"] == "no-store"
+    assert "A bench on another machine cannot reach <code>http://localhost</code>" in first.text
+    elsewhere = admin.post(f"/stations/{station_id}/setup-token", base_url="http://portal.plant.example")
+    assert "A bench on another" not in admin.get(elsewhere.location, base_url="http://portal.plant.example").text
     assert "--token" not in second.text
     assert "New setup token" in second.text
 
@@ -94,7 +99,9 @@ def test_a_procedure_is_linked_and_unlinked_on_the_stations_page(admin: FlaskCli
     station_id = new_station(admin)
 
     linked = admin.post(f"/stations/{station_id}/procedures", data={"procedure": procedure_id}, follow_redirects=True)
-    unlinked = admin.post(f"/stations/{station_id}/procedures/{procedure_id}/unlink", follow_redirects=True)
+    unlinked = admin.post(
+        f"/procedures/{procedure_id}/stations/{station_id}/unlink", data={"side": "station"}, follow_redirects=True
+    )
 
     assert "Unlink" in linked.text
     assert "pcba_functional_test" in linked.text or "pcba-functional-test" in linked.text
@@ -104,8 +111,9 @@ def test_a_procedure_is_linked_and_unlinked_on_the_stations_page(admin: FlaskCli
 def test_a_station_is_renamed_and_a_bad_name_is_said(admin: FlaskClient) -> None:
     station_id = new_station(admin)
 
-    renamed = admin.post(f"/stations/{station_id}/name", data={"name": "Bench 8"}, follow_redirects=True)
-    refused = admin.post(f"/stations/{station_id}/name", data={"name": ""})
+    page, address = admin.get(f"/stations/{station_id}").text, f"/stations/{station_id}/name"
+    renamed = admin.post(address, data={"name": "Bench 8", "seen": seen(page)}, follow_redirects=True)
+    refused = admin.post(address, data={"name": "", "seen": seen(renamed.text)})
 
     assert "<h1>Bench 8</h1>" in renamed.text
     assert refused.status_code == 422
@@ -134,7 +142,7 @@ def test_a_viewer_sees_every_page_and_no_control_that_would_be_refused(admin: Fl
     for path in pages:
         answer = viewer.get(path)
         assert answer.status_code == 200, path
-        for control in ("New station", "New setup token", "Rename", "Unlink", "New procedure"):
+        for control in ("New station", "New setup token", "Rename", "Unlink", "New procedure", "Operate"):
             assert f">{control}" not in answer.text, f"{path}: {control}"
 
 
@@ -165,6 +173,11 @@ def test_what_is_not_there_is_a_page_that_says_so(admin: FlaskClient, path: str)
 @pytest.mark.parametrize("query", ["cursor=rubbish", "outcome=ODD", "station=nope&procedure=nope", "serial=%00"])
 def test_a_mistyped_filter_is_no_failure(admin: FlaskClient, query: str) -> None:
     assert admin.get(f"/runs?{query}").status_code in (200, 400, 422)
+
+
+def seen(page: str, form: int = 0) -> str:
+    """What the page's form was filled from."""
+    return html.unescape(re.findall(r'name="seen" value="([^"]*)"', page)[form])
 
 
 def token_in(text: str) -> str:

@@ -14,14 +14,9 @@ from PIL import Image
 
 from portal.pages.station_labels import qr_code
 from portal.services.actors import Role
-from tests.pages.test_pages import new_station
+from tests.pages.test_pages import new_station, seen
 
 FORM = {"name": "Bench 7", "team": "", "notes": "", "time_zone": "", "expected": "always"}
-
-
-def seen(page: str, form: int = 0) -> str:
-    """What the page's form was filled from."""
-    return html.unescape(re.findall(r'name="seen" value="([^"]*)"', page)[form])
 
 
 def settings(client: FlaskClient, station_id: str) -> str:
@@ -73,17 +68,31 @@ def test_a_form_with_mistakes_comes_back_as_it_was_sent(admin: FlaskClient) -> N
     notes = "n" * 10_001
 
     answer = send(
-        admin, station_id, page, name="x" * 61, notes=notes, time_zone="Mars/Olympus", expected="always",
-        metadata__key=["bad key"], metadata__kind=["text"], metadata__value=["v"],
+        admin, station_id, page, name="x" * 61, notes=notes, time_zone="Mars/Olympus", expected="shifts",
+        metadata__key=["bad key", "slots"], metadata__kind=["text", "number"], metadata__value=["v", "four"], team="x",
     )  # fmt: skip
 
     assert answer.status_code == 422
-    for name in ("name", "notes", "time_zone", "metadata"):
+    for name in ("name", "team", "notes", "time_zone", "shifts", "metadata"):
         assert f'id="field-{name}-error"' in answer.text
+    assert re.search("“slots” is no number.+The metadata key &#39;bad key&#39; must be", answer.text)
     for kept in ("x" * 61, notes, "Mars/Olympus", "bad key"):
         assert kept in answer.text
     assert seen(answer.text) == seen(page)  # not that of now: what others do meanwhile is still noticed
     assert send(admin, station_id, page, name="bENCH 8").status_code == 409
+    taken = send(admin, station_id, page, name="bENCH 8", time_zone="Mars/Olympus")
+    assert (taken.status_code, 'id="field-name-error"' in taken.text) == (422, True)
+
+
+@pytest.mark.parametrize("path", ["settings", "name", "picture", "picture/remove"])
+def test_a_form_that_does_not_say_what_it_was_filled_from_changes_nothing(admin: FlaskClient, path: str) -> None:
+    station_id = new_station(admin)
+
+    answer = admin.post(f"/stations/{station_id}/{path}", data=FORM | {"name": "Bench 8"})
+
+    assert answer.status_code == 400
+    assert "Nothing was changed: open the page again" in answer.text
+    assert "<h1>Bench 7</h1>" in admin.get(f"/stations/{station_id}").text
 
 
 @pytest.mark.parametrize(
@@ -160,7 +169,8 @@ def test_a_picture_is_shown_where_it_can_do_nothing(admin: FlaskClient, viewer: 
     with viewer.get(address[1]) as shown:
         assert (shown.status_code, shown.content_type) == (200, "image/jpeg")
         assert shown.headers["Content-Security-Policy"].startswith("sandbox")
-    removed = admin.post(f"/stations/{station_id}/picture/remove")
+    shown_id = seen(settings(admin, station_id), 1)
+    removed = admin.post(f"/stations/{station_id}/picture/remove", data={"seen": shown_id})
     assert "station-picture" not in admin.get(removed.location).text
     assert viewer.get(address[1]).status_code == 404
 
@@ -177,7 +187,7 @@ def test_what_is_no_picture_is_said_at_its_field(
 ) -> None:
     station_id = new_station(admin)
 
-    answer = admin.post(f"/stations/{station_id}/picture", data={"picture": (io.BytesIO(content), "bench.png")})
+    answer = admin.post(f"/stations/{station_id}/picture", data={"picture": (io.BytesIO(content), "b.png"), "seen": ""})
 
     assert answer.status_code == status
     assert re.search(rf'id="field-picture-error" role="alert">{sentence}', answer.text)
