@@ -373,7 +373,7 @@ def test_the_examples_pass_on_the_simulated_bench(bench: Bench, name: str) -> No
 
 
 def test_the_unit_is_asked_for_with_what_the_project_knows(bench: Bench) -> None:
-    bench.start("pytest_all", serial=None, environment=BARE)
+    bench.start("pytest_all", serial=None)
     request = bench.one(IdentifyRequest)
     assert [(one.key, one.default_value) for one in request.components] == [("serial_number", "SN-OF-THE-PROJECT")]
 

@@ -99,7 +99,7 @@ class Stage:
             return
         self._loose.drain()
         for stream in (sys.stdout, sys.stderr):
-            if not stream.closed:
+            if not getattr(stream, "closed", True):
                 stream.flush()
         self._phase, self.place = None, _BETWEEN
         # A test that was skipped owes no value; what it measured before is told.

@@ -54,6 +54,13 @@ class Plugin:
         """From here on it is the procedure's files that are imported: their folder is left as it was."""
         sys.dont_write_bytecode = True
 
+    @around_all
+    def pytest_cmdline_main(self, config: Any) -> Any:
+        """No tests in other processes (pytest-xdist): they would be out of sight, and a bench has one of everything."""
+        if hasattr(config.option, "numprocesses"):
+            config.option.numprocesses = 0
+        yield
+
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: Any) -> None:
         """Let pytest's report for a terminal go nowhere. The reporter stays: options and other plugins need it."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import shutil
 import tempfile
 from typing import Any
@@ -54,7 +52,7 @@ def _session(stage: Stage, entry: str, mode: str, unit: dict[str, Any]) -> tuple
     finally:
         shutil.rmtree(cache, ignore_errors=True)
     verdict = plugin.findings.verdict(status, stage.printing.last_words)
-    if not plugin.has_begun:
+    if not plugin.has_begun and not stage.stop_asked:
         plugin.begin({})
         stage.log("ERROR", verdict[2] or "")
     return verdict
@@ -63,6 +61,4 @@ def _session(stage: Stage, entry: str, mode: str, unit: dict[str, Any]) -> tuple
 def _arguments(entry: str, cache: str) -> list[str]:
     """After those of the project's own configuration, which they overrule."""
     arguments = ["--capture=no", "-o", f"cache_dir={cache}"]
-    if importlib.util.find_spec("xdist") and not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
-        arguments.append("-n0")  # its other processes would be out of sight, and a bench has one of everything
     return [*arguments, entry] if entry else arguments
