@@ -17,7 +17,10 @@ _TRUE = ("true", "yes", "1", "on", "y", "t")
 
 
 class Bench:
-    """Where measurements go: to the stage of this process, which runs one procedure."""
+    """Where measurements go: to the stage of this process, which runs one procedure.
+
+    Robot Framework imports this module by the library's name, so nobody can hand the stage to it.
+    """
 
     stage: Stage | None = None
 
