@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 PLACES = (".venv", "venv")
 FINGERPRINT = "stationmaster.fingerprint"
 _POLL_S = 0.2
+_ASK_S = 10.0  # for an interpreter to say its version
 
 
 class Interpreters:
@@ -112,13 +114,23 @@ def _base_python(declared: Dependencies) -> tuple[str, str]:
     if oldest is None or oldest == own:
         return sys.executable, own
     found = shutil.which(f"python{oldest}")
-    if found is not None:
+    if found is not None and _is_python(found, oldest):
         return found, oldest
     if ".".join(map(str, sys.version_info[:3])) in declared.python_versions:
         return sys.executable, own
     if find_uv() is not None:
         return oldest, oldest
     raise EnvironmentFailed(f"{declared.root} needs Python {declared.python}, which this machine does not have.")
+
+
+def _is_python(program: str, version: str) -> bool:
+    """Whether the program is what its name says: a version manager leaves the names of versions that it lacks."""
+    asked = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([program, "-c", asked], capture_output=True, text=True, check=False, timeout=_ASK_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.stdout.strip() == version
 
 
 def _python(place: Path) -> Path:

@@ -104,4 +104,8 @@ def _as_text(value: Any) -> str:
 
 
 def _only_warnings() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    """Of the log, on stderr: stdout is for the run."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

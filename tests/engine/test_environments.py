@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import zipfile
@@ -88,9 +89,16 @@ def test_without_uv_it_is_made_by_pip(
         interpreters.interpreter_for(folder)
 
 
-def test_a_project_is_read_for_its_packages_and_its_python(folder: Path, interpreters: Interpreters) -> None:
+def test_a_project_is_read_for_its_packages_and_its_python(
+    folder: Path, interpreters: Interpreters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "requirements.txt").unlink()
-    oldest = ".".join(map(str, sys.version_info[:2]))
+    shim = tmp_path / "bin/python3.7"
+    shim.parent.mkdir()
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(shim.parent), prepend=os.pathsep)
+    oldest = "3.7"  # which this machine seems to have
     project = f'[project]\nname = "p"\nversion = "1"\nrequires-python = ">={oldest}"\n'
     (folder / "pyproject.toml").write_text(project + 'dependencies = ["tinyprobe>=1"]\n')
     below = folder / "final"
