@@ -1,4 +1,4 @@
-"""The command group ``stationmaster station``: enrol, run, queue."""
+"""The command group ``stationmaster station``: enrol, run, queue, service, uninstall."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from station.credentials import load_credentials
 from station.home import InstanceLock
 from station.home_option import home_at, home_option
 from station.queue_commands import queue
+from station.service.commands import service
 from station.settings import load_settings
 from stationmaster.cli_errors import Refusal
 
@@ -81,10 +82,16 @@ def enrol(
     type=click.Path(path_type=Path),
     help="Look here for procedures first. May be given more than once.",
 )
-def run(home_folder: Path | None, procedure_folders: tuple[Path, ...]) -> None:
+@click.option(
+    "--ok-when-parted",
+    is_flag=True,
+    help="End with 0 instead of 75: for service managers that restart after everything else.",
+)
+def run(home_folder: Path | None, procedure_folders: tuple[Path, ...], ok_when_parted: bool) -> None:
     """Hold the link to the portal, run procedures, upload their records: the daemon."""
-    from station.daemon import Daemon
+    from station.daemon import EXIT_PARTED, Daemon
     from station.log import configure_log
+    from station.notify import ServiceNotifier
 
     home = home_at(home_folder)
     if load_credentials(home) is None:
@@ -102,16 +109,34 @@ def run(home_folder: Path | None, procedure_folders: tuple[Path, ...]) -> None:
         if credentials is None:
             raise Refusal(f"This home is not enrolled any more: {home.root}.")
         daemon = Daemon(
-            home, credentials, load_settings(home), [path.resolve() for path in procedure_folders], say=_say
+            home,
+            credentials,
+            load_settings(home),
+            [path.resolve() for path in procedure_folders],
+            say=_say,
+            notifier=ServiceNotifier.from_environment(),
         )
         ending = daemon.run()
+    exit_code = 0 if ok_when_parted and ending.exit_code == EXIT_PARTED else ending.exit_code
     if ending.is_bad_news:
-        raise Refusal(ending.line, ending.exit_code)
+        raise Refusal(ending.line, exit_code)
     _say(ending.line, False)
-    sys.exit(ending.exit_code)
+    sys.exit(exit_code)
+
+
+@station.command()
+@home_option
+@click.option("--keep-data", is_flag=True, help="Keep runs, settings and procedures.")
+@click.option("--force", is_flag=True, help="Also when runs have not been sent yet: they are lost.")
+def uninstall(home_folder: Path | None, keep_data: bool, force: bool) -> None:
+    """Take this machine from its station: tell the portal, remove service, data and, if it was installed, program."""
+    from station.uninstalling import uninstall as uninstall_home
+
+    uninstall_home(home_at(home_folder), keep_data=keep_data, force=force, say=_say)
 
 
 station.add_command(queue)
+station.add_command(service)
 
 
 def _say(line: str, is_bad_news: bool) -> None:
