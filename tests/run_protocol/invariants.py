@@ -99,4 +99,4 @@ def _check_unit(stream: Stream) -> None:
 
 
 def _is_crashed(stream: Stream) -> bool:
-    return stream[-2]["type"] == "run_crashed"
+    return bool(stream[-2]["type"] == "run_crashed")
