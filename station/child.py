@@ -37,6 +37,7 @@ class Child:
         # The connector reads its own output, to put it in its place among its messages; see `LoosePipes` there.
         lent = (events[1], commands[0], stdout[0], stderr[0])
         interpreter, script, *arguments = command
+        self.interpreter = interpreter
         try:
             self._process = subprocess.Popen(
                 [interpreter, script, ",".join(map(str, lent)), *arguments],

@@ -1,4 +1,4 @@
-"""The command group ``stationmaster station``: enrol, run, queue, kiosk."""
+"""The command group ``stationmaster station``: enrol, run, queue, kiosk, service, uninstall."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from station.home import InstanceLock
 from station.home_option import home_at, home_option
 from station.kiosk.commands import kiosk
 from station.queue_commands import queue
+from station.service.commands import service
 from station.settings import load_settings
 from stationmaster.cli_errors import Refusal
 
@@ -88,10 +89,18 @@ def enrol(
     default=None,
     help="Show the Operator UI on this computer, without the portal too. Default: kiosk_ui in station.json.",
 )
-def run(home_folder: Path | None, procedure_folders: tuple[Path, ...], has_kiosk: bool | None) -> None:
+@click.option(
+    "--ok-when-parted",
+    is_flag=True,
+    help="End with 0 instead of 75: for service managers that restart after everything else.",
+)
+def run(
+    home_folder: Path | None, procedure_folders: tuple[Path, ...], has_kiosk: bool | None, ok_when_parted: bool
+) -> None:
     """Hold the link to the portal, run procedures, upload their records: the daemon."""
-    from station.daemon import Daemon
+    from station.daemon import EXIT_PARTED, Daemon
     from station.log import configure_log
+    from station.notify import ServiceNotifier
 
     home = home_at(home_folder)
     if load_credentials(home) is None:
@@ -111,16 +120,36 @@ def run(home_folder: Path | None, procedure_folders: tuple[Path, ...], has_kiosk
         settings = load_settings(home)
         if has_kiosk is not None:
             settings = settings.model_copy(update={"kiosk_ui": has_kiosk})
-        daemon = Daemon(home, credentials, settings, [path.resolve() for path in procedure_folders], say=_say)
+        daemon = Daemon(
+            home,
+            credentials,
+            settings,
+            [path.resolve() for path in procedure_folders],
+            say=_say,
+            notifier=ServiceNotifier.from_environment(),
+        )
         ending = daemon.run()
+    exit_code = 0 if ok_when_parted and ending.exit_code == EXIT_PARTED else ending.exit_code
     if ending.is_bad_news:
-        raise Refusal(ending.line, ending.exit_code)
+        raise Refusal(ending.line, exit_code)
     _say(ending.line, False)
-    sys.exit(ending.exit_code)
+    sys.exit(exit_code)
+
+
+@station.command()
+@home_option
+@click.option("--keep-data", is_flag=True, help="Keep runs, settings and procedures.")
+@click.option("--force", is_flag=True, help="Also when runs have not been sent yet: they are lost.")
+def uninstall(home_folder: Path | None, keep_data: bool, force: bool) -> None:
+    """Take this machine from its station: tell the portal, remove service, data and, if it was installed, program."""
+    from station.uninstalling import uninstall as uninstall_home
+
+    uninstall_home(home_at(home_folder), keep_data=keep_data, force=force, say=_say)
 
 
 station.add_command(queue)
 station.add_command(kiosk)
+station.add_command(service)
 
 
 def _say(line: str, is_bad_news: bool) -> None:

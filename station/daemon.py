@@ -2,7 +2,8 @@
 
 Exit codes, as in contract/station-agent.md §1.5: 0 after SIGTERM or SIGHUP (an orderly stop), 130 after SIGINT, 75 when
 the portal ended it for good (credentials revoked, or another program took over). A service manager restarts it after
-none of them. However it ends: the running test is stopped with its instruments made safe, and its record is kept.
+everything but 0 and 75, and when it hangs (`station.service`). However it ends: the running test is stopped with its
+instruments made safe, and its record is kept.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from station.journal import Journal, JournalShelf
 from station.kiosk.operator import BenchOperator
 from station.kiosk.screen import BenchFacts
 from station.link import Link, Parting
+from station.notify import ServiceNotifier
 from station.operator_view import Kiosk, ProcedureChoice
 from station.outbox import Outbox, open_outbox
 from station.portal_api import PortalApi
@@ -82,11 +84,13 @@ class Daemon:
         settings: StationSettings,
         procedure_folders: Sequence[Path],
         say: Callable[[str, bool], None],
+        notifier: ServiceNotifier,
     ) -> None:
         self._home = home
         self._credentials = credentials
         self._settings = settings
         self._person = BenchOperator(home)
+        self._notifier = notifier
         self._say = say
         # A SimpleQueue, because a signal handler may put into it at any moment; an Event could deadlock.
         self._endings: queue.SimpleQueue[Ending] = queue.SimpleQueue()
@@ -123,9 +127,33 @@ class Daemon:
             self._say(f"The kiosk is on port {self._kiosk.port} of this computer: stationmaster station kiosk", False)
         if self._autopilot is not None:
             self._autopilot.start()
-        ending = self._endings.get()
+        self._notifier.ready()
+        ending = self._await_ending()
+        self._notifier.stopping()
         self._shut_down()
         return ending
+
+    def _await_ending(self) -> Ending:
+        """The main loop. It beats for the service manager, which restarts a program that hangs.
+
+        The line that goes with each beat needs the engine's lock and the outbox's: where one of them is never given
+        back, or a thread has died that must not, the beats end.
+        """
+        while True:
+            if self._link.is_working and self._uploader.is_working:
+                self._notifier.beat(self._state_in_words())
+            try:
+                return self._endings.get(timeout=self._notifier.beat_s)
+            except queue.Empty:
+                continue
+
+    def _state_in_words(self) -> str:
+        link = "connected" if self._was_connected and self._trouble is None else "not connected"
+        run = "idle" if self._engine.active_execution_id is None else "a test is running"
+        try:
+            return f"{link}, {run}, records that wait to be sent: {self._outbox.count_waiting()}"
+        except sqlite3.Error as error:  # a full disk, for one: to be started again would not help
+            return f"{link}, {run}, the outbox cannot be read ({error})"
 
     def _recover(self) -> None:
         """Give the runs that a crash left open their end and their place in the outbox. Never stops the station."""

@@ -9,6 +9,8 @@ from typing import Any
 from station.events import Message
 from station.protocol import Outcome
 
+# Of a plain script; every other status is FAIL. Source: contract/run-json.md §2.3.
+_OUTCOMES = {0: Outcome.PASS, 5: Outcome.ERROR, **dict.fromkeys(range(129, 193), Outcome.ABORTED)}
 _STDERR_BYTES = 4096  # of the end of the output, kept for the reason of a crash; contract/run-json.md §3.1
 
 
@@ -30,15 +32,30 @@ class Ending:
         self.status: int | None = None
         self.was_stopped = False
         self.metadata: dict[str, Any] = {}
+        self._is_judged_by_status = False
+        self._exit_code: int | None = None
         self._verdict: Outcome | None = None
         self._verdict_error: str | None = None
         self._crash: Crash | None = None
         self._stderr = ""
 
+    def note_test_start(self, message: Message) -> None:
+        """The test begins. Of a plain script the exit status is the verdict, and there is no other."""
+        self._is_judged_by_status = message.get("is_judged_by_status", False)
+
     def note_test_end(self, message: Message) -> None:
         """The test record's own verdict."""
         self._verdict = Outcome(message["outcome"])
         self._verdict_error = message["error"]
+        self._exit_code = message.get("exit_code")
+
+    def note_status(self, status: int | None) -> None:
+        """The process has ended."""
+        self.status = status
+        if self._is_judged_by_status and status is not None and status >= 0 and not self.was_stopped:
+            self._verdict, self._exit_code = _OUTCOMES.get(status, Outcome.FAIL), status
+            if status:
+                self._verdict_error = self._with_stderr(f"The script ended with exit status {status}.")
 
     def note_metadata(self, message: Message) -> None:
         """Facts about the run that its phases have set."""
@@ -67,6 +84,11 @@ class Ending:
         if self._verdict:
             return self._verdict
         return Outcome.ABORTED if self.was_stopped else Outcome.ERROR
+
+    @property
+    def exit_code(self) -> int | None:
+        """What the framework has of its own for its verdict."""
+        return self._exit_code if self._verdict else None
 
     @property
     def error(self) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from station.environments import Interpreters, named_python
 from station.execution import Execution
 from station.frameworks import check_folder
 from station.identification import IDENTIFY, check_serial, unit_from
@@ -39,7 +40,7 @@ class Engine:
         self,
         shelf: JournalShelf,
         work: Path,
-        python: Path | None = None,
+        interpreters: Interpreters | None = None,
         on_event: Callable[[AnyRunEvent], None] = lambda _event: None,
         on_finished: Callable[[Journal, RunRecord | None], None] = lambda _journal, _record: None,
         stop_grace_s: float = 10.0,
@@ -47,7 +48,7 @@ class Engine:
     ) -> None:
         self._shelf = shelf
         self._work = work
-        self._python = python
+        self._interpreters = interpreters or Interpreters(named_python())
         self._on_event = on_event
         self._on_finished = on_finished
         self._stop_grace_s = stop_grace_s
@@ -84,7 +85,7 @@ class Engine:
             journal = self._shelf.create(execution_id)
             stops = StopClock(self._stop_grace_s, self._start_limit_s)
             attachments = self._work / execution_id
-            execution = Execution(request, journal, attachments, self._python, self._on_event, stops)
+            execution = Execution(request, journal, attachments, self._interpreters, self._on_event, stops)
             execution.begin()
             self._active = execution
             self._journal = journal
@@ -139,7 +140,7 @@ class Engine:
                 self._hand_over(journal)
 
     def _check(self, request: RunRequest) -> None:
-        problem = check_folder(request.folder)
+        problem = check_folder(request.folder, request.entry)
         if problem:
             raise Refused(problem)
         if request.serial_number is not None:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from station import frameworks
 from station.child import Child, Source
 from station.ending import Ending
+from station.environments import EnvironmentFailed, Interpreters
 from station.events import EventWriter, Message
 from station.journal import Journal
 from station.leftovers import MARK, end_leftovers
@@ -41,14 +42,14 @@ class Execution:
         request: RunRequest,
         journal: Journal,
         attachments: Path,
-        python: Path | None,
+        interpreters: Interpreters,
         on_event: Callable[[AnyRunEvent], None],
         stops: StopClock,
     ) -> None:
         self.request = request
         self.journal = journal
         self._attachments = attachments
-        self._python = frameworks.interpreter_of(request.folder, python)
+        self._interpreters = interpreters
         self._stops = stops
         self._events = EventWriter(journal, on_event)
         self._phases = PhaseEvents(self._events)
@@ -132,7 +133,9 @@ class Execution:
     def _spawn(self) -> Child | None:
         """Start the process. None when it cannot be started, or when the run was stopped before."""
         request = self.request
-        command = frameworks.connector_command(self._python, request.folder.resolve(), self._attachments.resolve())
+        command = self._command()
+        if command is None:
+            return None
         marked = {**request.environment, MARK: self.journal.execution_id}
         environment = frameworks.environment_for(marked, request.visa_library)
         with self._events.lock:
@@ -141,9 +144,20 @@ class Execution:
             try:
                 self._child = Child(command, request.folder, environment)
             except OSError as error:
-                self._ending.crash("spawn_failed", f"The interpreter {self._python} cannot be started: {error}.")
+                self._ending.crash("spawn_failed", f"The interpreter {command[0]} cannot be started: {error}.")
             self._stops.note_spawned()
             return self._child
+
+    def _command(self) -> list[str] | None:
+        """The procedure's interpreter, made first where that is needed, and what it is to run. None when it cannot."""
+        folder, entry = self.request.folder.resolve(), self.request.entry
+        try:
+            python = self._interpreters.interpreter_for(folder, lambda: self._stops.is_asked)
+        except EnvironmentFailed as failure:
+            self._ending.crash("env_error", str(failure))
+            return None
+        framework = frameworks.framework_of(folder, entry)
+        return frameworks.command_of(framework, folder, entry, python, self._attachments.resolve())
 
     def _follow(self, child: Child) -> None:
         """Listen until the process has ended."""
@@ -152,12 +166,13 @@ class Execution:
             self._take_all(messages, [] if messages else child.relieve())
             self._keep_deadlines(child)
         self._take_all(*child.finish())
-        self._ending.status = child.status
+        self._ending.was_stopped = self._stops.is_asked
+        self._ending.note_status(child.status)
 
     def _keep_deadlines(self, child: Child) -> None:
         if self._stops.is_stalled:
             limit = f"within {self._stops.start_limit_s:g} s"
-            self._ending.crash("startup_stall", f"The interpreter {self._python} gave no sign of life {limit}.")
+            self._ending.crash("startup_stall", f"The interpreter {child.interpreter} gave no sign of life {limit}.")
             child.kill()
         elif self._stops.is_over_time:
             child.kill()
@@ -169,11 +184,19 @@ class Execution:
             crash = self._ending.crash_to_tell()
             if crash:
                 self._phases.end_all(Outcome.ERROR, "The procedure ended during this phase.")
+                self._phases.tell_not_reached()
                 self._events.emit(RunCrashed, error=crash.error, error_kind=crash.kind)
             else:
                 self._phases.end_all(Outcome.ABORTED, "Stopped.")
+                self._phases.tell_not_reached()
             ending = self._ending
-            self._events.emit(RunComplete, outcome=ending.outcome, error=ending.error, metadata=ending.metadata)
+            self._events.emit(
+                RunComplete,
+                outcome=ending.outcome,
+                error=ending.error,
+                exit_code=ending.exit_code,
+                metadata=ending.metadata,
+            )
             self.journal.close()
 
     # ── what the process says ───────────────────────────────────────────────────────────────────────────────────────
@@ -201,6 +224,7 @@ class Execution:
             self._phases.note_output(f"A message of the connector was not understood: {line[:200]!r}", "WARNING")
 
     def _begin_test(self, message: Message) -> None:
+        self._ending.note_test_start(message)
         was_identified = self._prompting.unit is not None
         self._prompting.note_unit(message)
         unit = self._prompting.unit
@@ -231,7 +255,9 @@ class Execution:
 
     def _take_print(self, message: Message) -> None:
         text = self._printed(message["stream"], message["text"].encode())
-        if text:
+        if message.get("is_gathered"):
+            self._phases.gather(text, message)
+        elif text:
             self._phases.note(text, _level_of(message["stream"]), message)
 
     def _printed(self, stream: str, line: bytes) -> str:

@@ -9,6 +9,7 @@
     procedures/             procedures of this bench, one folder per identifier
     linked.json             the procedures that the portal linked last: the station also works without the portal
     kiosk.key  operator     who may use the kiosk (0600), and who said there to be at the bench
+    station.log             what the program says, where nobody else keeps that
     lock                    held while a station program runs here
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +26,7 @@ from types import TracebackType
 from stationmaster.cli_errors import Refusal
 from stationmaster.folder_lock import FolderLock, Held
 
+LOOKED_AT_S = 0.05  # longer than a look at the lock takes
 HOME_VARIABLE = "STATIONMASTER_STATION_HOME"
 
 
@@ -103,6 +106,11 @@ class Home:
         return self.root / "kiosk-browser"
 
     @property
+    def log_file(self) -> Path:
+        """What the program says where it was started in the background, or by launchd."""
+        return self.root / "station.log"
+
+    @property
     def lock_file(self) -> Path:
         """See `InstanceLock`."""
         return self.root / "lock"
@@ -132,7 +140,11 @@ class InstanceLock:
 
     def __enter__(self) -> InstanceLock:
         try:
-            self._lock.acquire()
+            try:
+                self._lock.acquire()
+            except Held:
+                time.sleep(LOOKED_AT_S)  # `station service status` may just be looking
+                self._lock.acquire()
         except Held as held:
             raise Refusal(
                 f"Another station program (process {held.holder}) already runs in this home: {self._home.root}. "

@@ -124,11 +124,17 @@ class Link:
         self._stopping = threading.Event()
         self._publisher: Publisher | None = None
         self._up_since: float | None = None  # monotonic
+        self._has_parted = False
         self._thread = threading.Thread(target=self._work, name="link", daemon=True)
 
     def start(self) -> None:
         """Begin, in the background: nothing waits for the first connection."""
         self._thread.start()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether the link is held, or tried again. It ends only with a word to its owner."""
+        return self._thread.is_alive() or self._has_parted
 
     def stop(self, goodbye: Goodbye, within_s: float = 3.0) -> None:
         """Say what is left to say, then goodbye, then close."""
@@ -158,6 +164,7 @@ class Link:
             try:
                 reason = self._hold()
             except _Parted as error:
+                self._has_parted = True
                 self._owner.parted(error.parting)
                 return
             except LinkLost as error:

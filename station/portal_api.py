@@ -17,6 +17,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from station.credentials import Credentials, trusted_roots
+from station.protocol import PORTAL_HEADER
 from stationmaster import __version__
 
 CONNECT_LIMIT_S = 10.0
@@ -42,17 +43,26 @@ class NotOurs(Exception):
 class PortalRefused(Exception):
     """The portal refused, in the error shape that all of its interfaces share. The text is its message.
 
-    ``reasons``: what it says in particular, where it does.
+    ``reasons``: what it says in particular, where it does. ``is_signed``: the portal itself says so; a gateway before
+    it may use the same shape.
     """
 
     def __init__(
-        self, status: int, message: str, code: str, retry_after_s: float | None = None, reasons: tuple[str, ...] = ()
+        self,
+        status: int,
+        message: str,
+        code: str,
+        retry_after_s: float | None = None,
+        reasons: tuple[str, ...] = (),
+        *,
+        is_signed: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.retry_after_s = retry_after_s
         self.reasons = reasons
+        self.is_signed = is_signed
 
 
 class _Answer(BaseModel):
@@ -143,10 +153,14 @@ class PortalApi:
         try:
             _read(_Whoami, self._call("GET", "/api/station/whoami", headers=self._authorization))
         except PortalRefused as refusal:
-            if refusal.status == 401:
+            if refusal.status == 401 and refusal.is_signed:
                 return Revocation(refusal.reasons[0] if refusal.reasons else None)
             raise
         return None
+
+    def leave(self) -> None:
+        """Say that this machine is the station's no more: its key stops working."""
+        self._call("POST", "/api/station/leave", headers=self._authorization)
 
     def create_run(self, execution_id: str, body: bytes) -> str:
         """Store a record; the id of the run. The same execution is stored once, however often this is called."""
@@ -230,6 +244,7 @@ def _say_why_refused(response: httpx.Response) -> Exception:
         body.code,
         _retry_after_s(response),
         tuple(issue.message for issue in body.issues),
+        is_signed=PORTAL_HEADER in response.headers,
     )
 
 

@@ -23,6 +23,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, V
 PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 60_000  # brokers and proxies commonly cut at 64 KiB; bulk goes by HTTP
 HEARTBEAT_S = 10.0
+# On the portal's HTTP answers to a station's program, with its version: what comes without it is somebody else's.
+PORTAL_HEADER = "Stationmaster-Portal"
 
 
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]  # fits every database's integer
@@ -239,7 +241,8 @@ class AttachmentAdded(PhaseEvent):
 class PhaseComplete(PhaseEvent):
     """The authoritative end of an attempt: replaces what the live events said of it.
 
-    ``measurements`` is None where they did not fit in a frame: the reader keeps the live ones.
+    ``measurements`` is None where they did not fit in a frame: the reader keeps the live ones. ``expected``: pytest's
+    words for a test that was expected to fail: ``XFAIL`` did (its outcome is SKIP), ``XPASS`` did not (FAIL).
     """
 
     type: Literal["phase_complete"] = "phase_complete"
@@ -250,6 +253,7 @@ class PhaseComplete(PhaseEvent):
     ended_at: AwareDatetime
     error: str | None = None
     docstring: str | None = None
+    expected: Literal["XFAIL", "XPASS"] | None = None
 
 
 class UiRequest(PhaseEvent):
@@ -288,11 +292,15 @@ class RunCrashed(RunEvent):
 
 
 class RunComplete(RunEvent):
-    """Always the last event of an execution."""
+    """Always the last event of an execution.
+
+    ``exit_code``: of ``stationmaster run``, where the framework of the procedure has one of its own for its verdict.
+    """
 
     type: Literal["run_complete"] = "run_complete"
     outcome: Outcome
     error: str | None = None
+    exit_code: int | None = None
     metadata: dict[str, Any] = {}
 
 

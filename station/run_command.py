@@ -13,9 +13,9 @@ import click
 import structlog
 
 from station.engine import Engine, Refused, RunRequest
-from station.frameworks import ENTRY
+from station.environments import Interpreters
+from station.frameworks import DECLARED, SUITE
 from station.journal import JournalShelf
-from station.procedure_file import ENTRIES
 from station.run_console import RunConsole
 from station.settings import StationSettings, bench_name
 from stationmaster.cli_errors import Refusal
@@ -29,27 +29,39 @@ from stationmaster.cli_errors import Refusal
     help="JSON file with recorded answers: phase, then component, then value.",
 )  # fmt: skip
 @click.option("--bench", metavar="NAME", help="Run on this simulated bench: a name, a bench file, or @bench.")
-@click.option("--python", type=click.Path(path_type=Path), metavar="PATH", help="Interpreter for the procedure.")
+@click.option(
+    "--python", type=click.Path(path_type=Path), metavar="PATH", envvar="STATIONMASTER_PYTHON",
+    help="Interpreter for the procedure.",
+)  # fmt: skip
+@click.option("--no-bootstrap", "may_not_make", is_flag=True, help="Never make an environment for the procedure.")
 @click.option("-v", "--verbose", "is_verbose", is_flag=True, help="Show each line of the log.")
 def run(
-    path: Path, serial: str | None, answers_file: Path | None, bench: str | None, python: Path | None, is_verbose: bool
+    path: Path,
+    serial: str | None,
+    answers_file: Path | None,
+    bench: str | None,
+    python: Path | None,
+    may_not_make: bool,
+    is_verbose: bool,
 ) -> None:
-    """Run the procedure in the folder PATH once, on this terminal.
+    """Run the procedure PATH once, on this terminal: a folder, or the one file in it that is to be run.
 
-    The exit code is 0 for PASS, 130 when it was stopped, else 1.
+    The exit code is 0 for PASS, 130 when it was stopped, else 1, or what docs/frameworks.md says of the framework.
     """
-    folder = _folder_of(path)
+    folder, entry = _procedure_at(path)
+    interpreters = Interpreters(python, may_make=not may_not_make)
     settings = StationSettings(bench=bench_name(bench) if bench is not None else None)
     _only_warnings()
     console = RunConsole(is_verbose=is_verbose)
     with tempfile.TemporaryDirectory(prefix="stationmaster-run-") as place:
-        engine = Engine(JournalShelf(Path(place, "journals")), Path(place, "work"), python, console.take)
+        engine = Engine(JournalShelf(Path(place, "journals")), Path(place, "work"), interpreters, console.take)
         try:
             engine.start(
                 RunRequest(
                     procedure_id=folder.name,
                     procedure_name=folder.name,
                     folder=folder,
+                    entry=entry,
                     operated_by=None,
                     serial_number=serial,
                     answers=_answers(answers_file),
@@ -64,15 +76,15 @@ def run(
     sys.exit(code)
 
 
-def _folder_of(path: Path) -> Path:
-    """The procedure's folder, for a folder or the file that is run in it. Raises `Refusal`."""
+def _procedure_at(path: Path) -> tuple[Path, str | None]:
+    """The procedure's folder, and the file in it that was named, if one was. Raises `Refusal`."""
     if not path.exists():
         raise Refusal(f"There is no folder {path}.")
-    if path.is_file() and path.name in (ENTRY, *ENTRIES):
-        path = path.parent
-    if path.is_file():
-        raise Refusal(f"{path} is no procedure: give a folder with {ENTRY} or {ENTRIES[0]}.")
-    return path.resolve()
+    if path.is_dir():
+        return path.resolve(), None
+    if path.suffix not in (".py", SUITE, *DECLARED):
+        raise Refusal(f"{path} is no procedure: give a folder, or a file that ends in .py, .robot, .yaml or .yml.")
+    return path.parent.resolve(), path.name
 
 
 def _answers(file: Path | None) -> dict[str, dict[str, str]]:
@@ -92,4 +104,8 @@ def _as_text(value: Any) -> str:
 
 
 def _only_warnings() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    """Of the log, on stderr: stdout is for the run."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -60,7 +60,7 @@ class RunConsole:
                 event = self._events.get()
                 self._show(event)
                 if isinstance(event, RunComplete):
-                    return EXIT_CODES.get(event.outcome, 1)
+                    return EXIT_CODES.get(event.outcome, 1) if event.exit_code is None else event.exit_code
                 if isinstance(event, UiRequest | IdentifyRequest):
                     self._ask(engine, event)
             except KeyboardInterrupt:

@@ -252,6 +252,8 @@ def _apply(state: RunState, event: AnyRunEvent) -> RunState:
             phase = _phase_of(state, event)
             written = {**phase.measurements_by_name, event.measurement.name: event.measurement}
             return _with_phase(state, replace(phase, measurements_by_name=written))
+        case AttachmentAdded() if not event.phase_key:
+            return state  # it belongs to the run, whose record has it
         case AttachmentAdded():
             phase = _phase_of(state, event)
             attached = Attachment(event.name, event.mimetype, event.size_bytes)

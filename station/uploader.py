@@ -78,6 +78,11 @@ class Uploader:
         self._woken.set()
         self._thread.join(within_s)
 
+    @property
+    def is_working(self) -> bool:
+        """Whether records are being sent, or looked for."""
+        return self._thread.is_alive()
+
     def wake(self) -> None:
         """There is a new record."""
         self._woken.set()

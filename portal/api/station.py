@@ -1,4 +1,4 @@
-"""What a station's program asks of the portal besides its link: to be enrolled, and whether it still is."""
+"""What a station's program asks of the portal besides its link: to be enrolled, whether it still is, and to leave."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from pydantic import BaseModel, ConfigDict
 
 from portal.api import bodies, keys
 from portal.errors import Forbidden, Issue, Unauthorized
+from portal.services import installations
 from portal.services.api_keys import why_revoked
 from portal.services.setup_tokens import MachineFacts, redeem_setup_token
 from portal.web import actor, db
+from station.protocol import PORTAL_HEADER
+from stationmaster import __version__
 
 api = Blueprint("station_api", __name__, url_prefix="/api/station")
+
+
+@api.after_request
+def _sign(response: Response) -> Response:
+    """Say who answers: a station forgets its credentials only on this portal's own word, not on a gateway's 401."""
+    response.headers[PORTAL_HEADER] = __version__
+    return response
 
 
 class EnrolIn(BaseModel):
@@ -39,6 +49,14 @@ def enrol() -> Response:
         installation_id=enrolment.installation_id,
         replaced_installations=enrolment.replaced_installations,
     )
+
+
+@api.post("/leave")
+def leave() -> Response:
+    """The program is being removed from its machine: its key stops working."""
+    keys.authenticate()
+    installations.leave(db(), actor())
+    return jsonify(station={"id": actor().id, "name": actor().name})
 
 
 @api.get("/whoami")

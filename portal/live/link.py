@@ -160,6 +160,8 @@ def _greet(
         is_gone = not api_keys.is_valid(db, actor.key_id)
     if is_gone:  # revoked since it was checked: whoever revoked it has seen no link to cut
         _refuse_key(link)
+        if replaced is not None:  # it has lost its place to a program that may not have it: it comes back at once
+            replaced.end(TRY_AGAIN_LATER, "another program was taken for this one")
         return
     if replaced is not None and replaced is not link:
         reason = "another program with the same credentials took over"

@@ -1,4 +1,4 @@
-"""Connecting a machine to a station: the page with the commands, and fresh setup tokens.
+"""Connecting a machine to a station: the page with the command, and fresh setup tokens.
 
 A token is in exactly one page: it is handed from the request that made it to the next one in memory, and dropped when
 shown. It is in no cookie, no address and no cache; a page that is loaded again offers to make a new one.
@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from flask import Blueprint, current_app, redirect, request, url_for
+from flask import Blueprint, current_app, redirect, url_for
 from flask import Response as FlaskResponse
 from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
 from portal.pages.hand_over import HandOver
 from portal.pages.hx import render
+from portal.pages.installer import portal_address, powershell_quote
 from portal.pages.sign_in import signed_in_only
 from portal.services import setup_tokens
 from portal.services import stations as station_services
 from portal.services.actors import Permission, can
 from portal.services.setup_tokens import IssuedToken
-from portal.web import actor, db, portal
+from portal.web import actor, db
 
 pages = signed_in_only(Blueprint("enrolment", __name__))
 
@@ -43,7 +44,7 @@ def show(station_id: str) -> FlaskResponse:
     """The commands, with a token that was made just now; without one, the button that makes one."""
     station = station_services.show_station(db(), actor(), station_id)
     token = _fresh_tokens().take((actor().id, station_id))
-    address = (portal().settings.public_url or request.url_root).rstrip("/")
+    address = portal_address()
     response = render(
         "stations/enrol.html",
         station=station,
@@ -67,14 +68,15 @@ def issue(station_id: str) -> ResponseReturnValue:
 
 @dataclass(frozen=True)
 class System:
-    """The commands for one kind of machine, to be typed in the folder that ``folder`` names in words."""
+    """The command for one kind of machine: it installs the program, enrols the machine and starts it.
+
+    ``enrol``: for a machine that has the program already.
+    """
 
     key: str
     name: str
-    folder: str
     install: str
     enrol: str
-    run: str
 
 
 def _is_loopback(address: str) -> bool:
@@ -87,20 +89,16 @@ def _is_loopback(address: str) -> bool:
 
 
 def _systems(portal_url: str, token: str) -> list[System]:
-    """The commands for each kind of machine. Each quotes as its shell wants it."""
-    program = ".venv/bin/stationmaster"
-    enrol = f"{program} station enrol --portal {shlex.quote(portal_url)} --token {token}"
-    unix = ("in the clone", "make install", enrol, f"{program} station run")
-    # The program needs Linux or macOS. Within '…' PowerShell leaves everything as it is, and ' is written twice.
-    inside = "wsl.exe --cd '~' -e"
-    address = portal_url.replace("'", "''")
-    windows = (
-        "in PowerShell, with the clone in WSL as ~/stationmaster",
-        f"{inside} make -C stationmaster install",
-        f"{inside} stationmaster/{program} station enrol --portal '{address}' --token '{token}'",
-        f"{inside} stationmaster/{program} station run",
-    )
-    return [System("linux", "Linux", *unix), System("macos", "macOS", *unix), System("windows", "Windows", *windows)]
+    """The command for each kind of machine. Each quotes as its shell wants it."""
+    unix = f"curl -fsSL {shlex.quote(portal_url + '/install')} | sh -s -- --token {token}"
+    script = powershell_quote(portal_url + "/install.ps1")
+    windows = f"& ([scriptblock]::Create((irm {script}))) -Token '{token}'"
+    enrol = f"stationmaster station enrol --portal {shlex.quote(portal_url)} --token {token}"
+    return [
+        System("linux", "Linux", unix, enrol),
+        System("macos", "macOS", unix, enrol),
+        System("windows", "Windows", windows, enrol),
+    ]
 
 
 def _fresh_tokens() -> HandOver[IssuedToken]:

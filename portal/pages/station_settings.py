@@ -51,6 +51,17 @@ def save(station_id: str) -> ResponseReturnValue:
     return redirect(url_for("stations.show", station_id=station_id), 303)
 
 
+@pages.get("/stations/<station_id>/picture")
+def thumbnail(station_id: str) -> Response:
+    """The station's picture, small. Its address names the picture (``v``), so a browser may keep it."""
+    content, ending = station_pictures.small_picture(db(), actor(), station_id)
+    response = Response(content, content_type="image/png" if ending == "png" else "image/jpeg")
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "private, max-age=604800, immutable"
+    return response
+
+
 @pages.post("/stations/<station_id>/picture")
 def set_picture(station_id: str) -> ResponseReturnValue:
     """Give the station the picture that was sent."""

@@ -72,6 +72,7 @@ WORDS = {
     "station:key_created": "made the API key {prefix}…",
     "station:key_deleted": "deleted the API key {prefix}…",
     "station:key_regenerated": "regenerated the API key {before}…, which is now {prefix}…",
+    "station:machine_left": "was uninstalled from the machine {hostname}",
     "station:machine_replaced": "replaced the machine {hostname} by {by}",
     "station:machine_revoked": "revoked the installation on {hostname}",
     "station:renamed": "renamed it from “{before}” to “{after}”",

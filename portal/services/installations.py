@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exists, select, update
 
 from portal.announcements import LinkRevoked, StationChanged
-from portal.errors import Conflict, NotFound
+from portal.errors import Conflict, Forbidden, NotFound
 from portal.models import ApiKey, Installation
 from portal.models.base import new_id
 from portal.services import audit, names
@@ -103,6 +103,29 @@ def revoke_installation(
         db.announce(LinkRevoked(station.id, f"it was {why}", key_ids))
         db.announce(StationChanged(station.id))
     return machine.hostname
+
+
+def leave(db: Db, actor: Actor, now: datetime | None = None) -> None:
+    """The program is being removed from its machine, which says so with its own key: that key dies.
+
+    Raises `Forbidden` for a person's key; `Conflict` for one that came with no machine, or when that one is not the
+    station's any more.
+    """
+    if not actor.is_station:
+        raise Forbidden("This key is a person's: a station's key is needed here.")
+    if actor.installation_id is None:
+        raise Conflict("This key came with no machine: delete it on the station's page. Nothing was changed.")
+    now = now or datetime.now(UTC)
+    with db.write():
+        take_turn(db, actor.id)
+        machine = db.session.get(Installation, actor.installation_id)
+        station = find_station(db, actor.id)
+        if station is None or machine is None or machine.revoked_at is not None:
+            raise Conflict("This machine is not the station's any more. Nothing was changed.")
+        key_ids = end_installation(db, machine, "uninstalled on the machine itself", now)
+        audit.record(db, actor, "station:machine_left", station, hostname=machine.hostname)
+        db.announce(LinkRevoked(station.id, "it was uninstalled on the machine itself", key_ids))
+        db.announce(StationChanged(station.id))
 
 
 def take_turn(db: Db, station_id: str) -> None:

@@ -35,6 +35,7 @@ SIGN_IN = Limit("sign-in", 5, 30.0)  # one person mistyping, at one place
 SIGN_IN_OF_ADDRESS = Limit("sign-in-address", 40, 2.0)  # a plant behind one address; each try costs 64 MiB
 
 PASSWORD = Limit("password", 5, 30.0)  # the old one, asked for again; by member
+INSTALLER = Limit("installer", 600, 0.5)  # scripts and wheels, by address: a plant that upgrades all of its benches
 INVITATION = Limit("invitation", 20, 3.0)  # links, by address: their tokens cannot be guessed, and nobody shall try
 
 

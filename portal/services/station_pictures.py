@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from portal.errors import Conflict
+from portal.errors import Conflict, NotFound
 from portal.services import pictures
 from portal.services.actors import Actor, Permission, require
-from portal.services.attachments import announce_upload, receive_upload
+from portal.services.attachments import announce_upload, open_attachment, receive_upload
 from portal.services.station_changes import StationChanges, change_station, update_station
 from portal.services.station_lookup import get_station
 from portal.services.station_settings import settings_of
@@ -39,6 +39,17 @@ def remove_picture(db: Db, actor: Actor, station_id: str, seen: str) -> None:
     require(actor, Permission.EDIT)
     _refuse_stale(db, actor, station_id, seen)
     update_station(db, actor, station_id, StationChanges(image_id=""))
+
+
+def small_picture(db: Db, actor: Actor, station_id: str) -> tuple[bytes, str]:
+    """The station's picture for a list, with the ending of its name. Raises `NotFound`, also for none; `Forbidden`."""
+    picture_id = settings_of(db, get_station(db, actor, station_id)).picture_id
+    if picture_id is None:
+        raise NotFound("picture")
+    picture = open_attachment(db, actor, picture_id)
+    if picture.size_bytes > pictures.MOST_BYTES:  # from before such were refused
+        raise NotFound("small picture")
+    return pictures.thumbnail(picture.read())
 
 
 def _refuse_stale(db: Db, actor: Actor, station_id: str, seen: str) -> None:

@@ -30,6 +30,7 @@ from portal.services.attachments import delete_attachments
 from portal.services.installations import end_installation, find_installation, take_turn
 from portal.services.station_lists import STATIONS, select_stations
 from portal.services.station_lookup import get_station
+from portal.services.station_settings import settings_of
 
 if TYPE_CHECKING:
     from portal.database import Db
@@ -100,7 +101,8 @@ def remove_station(db: Db, actor: Actor, station_id: str, now: datetime | None =
         if db.session.scalar(select(Station.id).where(Station.id == station.id).with_for_update()) is None:
             raise NotFound("station")
         is_kept = _is_kept(db, station.id)
-        audit.record(db, actor, "station:archived" if is_kept else "station:deleted", station, number=station.number)
+        action, lost = ("station:archived", None) if is_kept else ("station:deleted", _lost(db, station))
+        audit.record(db, actor, action, station, lost, number=station.number)
         STATIONS.remember(db, select_stations(), [station.id])
         pictures = db.session.scalars(select(Attachment.id).where(Attachment.station_id == station.id)).all()
         delete_attachments(db, actor, pictures)
@@ -112,6 +114,18 @@ def remove_station(db: Db, actor: Actor, station_id: str, now: datetime | None =
         db.announce(LinkRevoked(station.id, REASON))
         db.announce(StationChanged(station.id))
     return is_kept
+
+
+def _lost(db: Db, station: Station) -> audit.Changes:
+    """What people have set of a station that is deleted for good."""
+    settings = settings_of(db, station)
+    return audit.removed(
+        team=settings.team.name if settings.team is not None else None,
+        notes=settings.notes or None,
+        time_zone=settings.time_zone,
+        shifts=settings.expected if settings.shifts is not None else None,
+        metadata=settings.metadata,
+    )
 
 
 def _archive(db: Db, actor: Actor, station: Station, now: datetime) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 
-from portal.models import Installation, Run, Station, StationProcedure, Team, Unit
+from portal.models import Attachment, Installation, Run, Station, StationProcedure, Team, Unit
 from portal.services import names
 from portal.services.actors import Actor, Permission, require
 from portal.services.days import Strip
@@ -79,10 +79,11 @@ class Week:
 
 @dataclass(frozen=True)
 class TableRow:
-    """A station with all that the table shows of it. ``team``: its name."""
+    """A station with all that the table shows of it. ``team``: its name. ``picture_id``: None for none."""
 
     station: StationRow
     team: str | None
+    picture_id: str | None
     strip: Strip
     week: Week
 
@@ -187,16 +188,22 @@ def _page_by_status(db: Db, wanted: Select[Any], place: Place) -> tuple[list[Any
 
 def _rows(db: Db, station_ids: Sequence[str], now: datetime) -> list[TableRow]:
     stations = {row.id: row for row in rows_of(db, station_ids)}
-    teams = _teams_of(db, station_ids)
+    teams, pictures = _teams_and_pictures_of(db, station_ids)
     strips = strips_of(db, station_ids, now)
     present = [one for one in station_ids if one in stations and one in strips]
     weeks = _weeks_of(db, station_ids, now)
-    return [TableRow(stations[one], teams.get(one), strips[one], weeks[one]) for one in present]
+    return [TableRow(stations[one], teams.get(one), pictures.get(one), strips[one], weeks[one]) for one in present]
 
 
-def _teams_of(db: Db, station_ids: Sequence[str]) -> dict[str, str]:
-    wanted = select(Station.id, Team.name).join(Team, Team.id == Station.team_id).where(Station.id.in_(station_ids))
-    return {row.id: row.name for row in db.session.execute(wanted)}
+def _teams_and_pictures_of(db: Db, station_ids: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    wanted = (
+        select(Station.id, Team.name, Attachment.id)
+        .outerjoin(Team, Team.id == Station.team_id)
+        .outerjoin(Attachment, (Attachment.station_id == Station.id) & Attachment.is_image)
+        .where(Station.id.in_(station_ids))
+    )
+    found = db.session.execute(wanted).all()
+    return {one: team for one, team, _ in found if team}, {one: picture for one, _, picture in found if picture}
 
 
 def _weeks_of(db: Db, station_ids: Sequence[str], now: datetime) -> dict[str, Week]:

@@ -17,7 +17,7 @@ from station.conductor.plugs import PlugProcess, Plugs
 from station.conductor.processes import Inbox
 from station.conductor.verdicts import verdict_of_run
 from station.conductor.work import Work
-from station.connectors.openhtf_run.wire import Wire
+from station.connectors.common.wire import Wire
 from station.procedure_file.models import Phase, Procedure
 from station.protocol import Outcome
 

@@ -24,7 +24,7 @@ class PlugProcess(Process):
         self.is_ready = False
         self.error: str | None = None
         self.access = {"address": str(sockets / plug.id), "authkey": secrets.token_hex(16)}
-        super().__init__([python, str(START), "plug", str(folder)], folder, inbox, f"plug-{plug.id}")
+        super().__init__([python, *START, str(folder), "plug"], folder, inbox, f"plug-{plug.id}")
         self.send({"type": "make", "python": plug.python, "config": plug.config or {}, **self.access})
 
     def take(self, message: dict[str, Any]) -> bool:

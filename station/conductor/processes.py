@@ -14,7 +14,7 @@ from station.child import Child
 
 Inbox = queue.SimpleQueue[tuple[Any, dict[str, Any]]]
 # Starts what runs in the procedure's own interpreter.
-START = Path(__file__).parent.parent / "connectors" / "procedure_run" / "start.py"
+START = (str(Path(__file__).parent.parent / "connectors" / "start.py"), "procedure_run")
 _LISTEN_S = 0.2
 
 

@@ -1,6 +1,6 @@
 """Conducts one declared procedure; started by the station as a program of its own, in the station's interpreter.
 
-Arguments: the numbers of four pipes (see `station.connectors.openhtf`), the procedure's folder, the name of its file,
+Arguments: the numbers of four pipes (see `station.connectors.start`), the procedure's folder, the name of its file,
 the folder for attachments, the interpreter for phases and plugs.
 """
 
@@ -20,8 +20,8 @@ def main(arguments: list[str]) -> int:
     here = Path(__file__).absolute().parent
     sys.path[:] = [path for path in sys.path if Path(path).absolute() != here]
     from station.conductor.conductor import Conductor
-    from station.connectors.openhtf_run.wire import Wire
-    from station.connectors.procedure_run.parents import die_with_parent
+    from station.connectors.common.parents import die_with_parent
+    from station.connectors.common.wire import Wire
     from station.procedure_file import ProcedureRefused, load
 
     pipes, folder, entry, attachments, python = arguments

@@ -6,7 +6,7 @@ import math
 import signal
 from typing import Any
 
-from station.connectors.openhtf_run.values import plain
+from station.connectors.common.values import plain
 from station.procedure_file.judging import NOT_SET, Judged, JudgedAggregation, JudgedAxis, JudgedLimit, expression_of
 from station.procedure_file.models import Measurement, Phase, UnitField, UnitUnderTest
 from station.procedure_file.screens import Component

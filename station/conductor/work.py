@@ -12,8 +12,8 @@ from station.conductor import tellings
 from station.conductor.attempts import Attempt
 from station.conductor.processes import START, Inbox, Process
 from station.conductor.verdicts import AttemptEnd, given_from, judge_all, settle
-from station.connectors.openhtf_run.values import plain
-from station.connectors.openhtf_run.wire import Wire
+from station.connectors.common.values import plain
+from station.connectors.common.wire import Wire
 from station.procedure_file.judging import NOT_SET, Judged
 from station.procedure_file.models import Phase, Procedure
 from station.protocol import Outcome
@@ -131,7 +131,7 @@ class Work:
             self._wire.emit("metadata", run=self._run_metadata)
 
     def _new_worker(self) -> Process:
-        command = [self._python, str(START), "worker", str(self._folder), str(self._attachments)]
+        command = [self._python, *START, str(self._folder), "worker", str(self._attachments)]
         return Process(command, self._folder, self._inbox, "worker")
 
     def _job(self, attempt: Attempt) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from simple_websocket import ConnectionClosed
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from station.protocol import (
+    PORTAL_HEADER,
     AnyCommand,
     CommandResult,
     Hello,
@@ -72,6 +73,7 @@ class FakePortal:
         self.refusals_by_token: dict[str, str | None] = {}
         self.enrolments: list[dict[str, Any]] = []
         self.is_revoked = False
+        self.is_gateway = False
         self.replaced_installations = 0
         self.procedures: list[LinkedProcedure] = []
         self.links: list[FakeLink] = []
@@ -85,6 +87,7 @@ class FakePortal:
         self.attachments_by_key: dict[str, dict[str, Any]] = {}
         self.uploads: dict[str, bytes] = {}
         self.puts: list[tuple[str, str | None]] = []
+        self.has_left = False
         self._lock = threading.Lock()
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
@@ -131,13 +134,20 @@ class FakePortal:
         app = Flask(__name__)
         sock = Sock(app)
         app.before_request(self._check)
+        app.after_request(self._sign)
         app.add_url_rule("/api/station/enrol", "enrol", self._enrol, methods=["POST"])
         app.add_url_rule("/api/station/whoami", "whoami", self._whoami)
+        app.add_url_rule("/api/station/leave", "leave", self._leave, methods=["POST"])
         app.add_url_rule("/api/v2/runs", "runs", self._create_run, methods=["POST"])
         app.add_url_rule("/api/v2/runs/<run_id>/attachments", "attachments", self._attach, methods=["POST"])
         app.add_url_rule("/uploads/<attachment_id>", "upload", self._upload, methods=["PUT"])
         sock.route("/api/station/link")(self._hold_link)
         return app
+
+    def _sign(self, response: Response) -> Response:
+        if not self.is_gateway:
+            response.headers[PORTAL_HEADER] = "0.0.0"
+        return response
 
     def _check(self) -> Any:
         answer = self.intercept()
@@ -165,6 +175,10 @@ class FakePortal:
 
     def _whoami(self) -> Any:
         return jsonify(station={"id": STATION_ID, "name": self.station_name}, installation_id="i")
+
+    def _leave(self) -> Any:
+        self.has_left = True
+        return jsonify(station={"id": STATION_ID, "name": self.station_name})
 
     def _create_run(self) -> Any:
         key, body = request.headers["Idempotency-Key"], request.get_data()

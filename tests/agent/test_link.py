@@ -315,6 +315,17 @@ def test_a_proxys_page_ends_nothing(portal: FakePortal, status: int) -> None:
         eventually(lambda: owner.welcomes)
 
 
+def test_a_gateways_refusal_in_the_portals_form_ends_nothing(portal: FakePortal) -> None:
+    portal.is_revoked = portal.is_gateway = True
+    owner = Owner()
+    with linked(portal.url, owner):
+        eventually(lambda: len(owner.lost) > 2)
+        assert owner.partings == []
+        portal.is_gateway = False
+
+        eventually(lambda: owner.partings)
+
+
 def test_a_refused_link_with_a_valid_key_is_tried_again(portal: FakePortal) -> None:
     portal.intercept = lambda: refusal(403, "X", "Not now.") if request.path == "/api/station/link" else None
     owner = Owner()

@@ -98,8 +98,8 @@ def test_ctrl_c_stops_the_run(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (("/nowhere/at/all",), "There is no folder /nowhere/at/all."),
-        ((__file__,), "is no procedure"),
-        ((str(Path(__file__).parent),), "has no main.py"),
+        ((str(DECLARED.parents[3] / "README.md"),), "is no procedure"),
+        ((str(DECLARED.parent / "empty"),), "has no main.py"),
         ((str(DECLARED), "--answers", __file__), "cannot be read"),
         ((str(DECLARED), "--serial", " "), "The serial number is missing."),
     ],

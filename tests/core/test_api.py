@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from portal.services.setup_tokens import issue_setup_token
+from portal.services.stations import show_station
+from station.protocol import PORTAL_HEADER
 from tests.cast import record
 from tests.core.conftest import Api
 
@@ -61,6 +63,25 @@ def test_a_machine_enrols_and_is_known(api: Api) -> None:
         other = {**facts, "token": issue_setup_token(db, api.cast.dev, api.cast.station.id).token}
     assert api.call(None, "POST", "/api/station/enrol", json=other).json()["replaced_installations"] == 1
     refusal(api.call("program", "GET", "/api/station/whoami"), 401)
+
+
+def test_a_machine_that_is_uninstalled_leaves_its_station(api: Api) -> None:
+    with api.database.open() as db:
+        token = issue_setup_token(db, api.cast.dev, api.cast.station.id).token
+    facts = {"token": token, "hostname": "pc", "os": "Debian 12", "platform": "linux_x86_64", "program_version": "0.1"}
+    api.keys["program"] = api.call(None, "POST", "/api/station/enrol", json=facts).json()["api_key"]
+
+    left = api.call("program", "POST", "/api/station/leave")
+
+    assert left.json() == {"station": {"id": api.cast.station.id, "name": "Bench 7"}}
+    dead = api.call("program", "GET", "/api/station/whoami")
+    assert "uninstalled on the machine itself" in refusal(dead, 401)
+    assert PORTAL_HEADER in dead.headers
+    refusal(api.call("program", "POST", "/api/station/leave"), 401)
+    assert "came with no machine" in refusal(api.call("bench", "POST", "/api/station/leave"), 409)
+    assert "person" in refusal(api.call("dev", "POST", "/api/station/leave"), 403)
+    with api.database.open() as db:
+        assert show_station(db, api.cast.vera, api.cast.station.id).installation is None
 
 
 def test_whoami_knows_both_kinds_of_key(api: Api) -> None:

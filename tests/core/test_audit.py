@@ -35,6 +35,8 @@ UNNOTED = {
     "attachments.py:create_attachment": "`_note` does, but for a station's own files",
     "attachments.py:announce_upload": "the same",
     "units.py:detach_from_unit": "`delete_attachments` notes each",
+    "picture_uploads.py:redraw_upload": "`change_station` notes the picture",
+    "station_pictures.py:set_picture": "`change_station` notes it",
     "idempotency.py:once": "keeps an answer",
     "installations.py": "facts that a station's program tells of its machine",
     "presence.py": "presence is a history of its own",

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import httpx
+from sqlalchemy import select
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from portal.models import ApiKey
 from portal.services import teams
 from portal.services.actors import Role
+from portal.services.api_keys import create_station_key
 from portal.services.station_bulk import assign_team
+from portal.services.station_keys import delete_station_key
 from tests.cast import PASSWORD, person
 from tests.core.conftest import Api
 
 RIGHTS_CHANGED = 4403
+WAIT_S = 60  # on a machine that is busy with other tests
 
 
 def open_list(api: Api, email: str) -> ClientConnection:
@@ -22,15 +27,41 @@ def open_list(api: Api, email: str) -> ClientConnection:
         assert answer.status_code == 303, answer.text
         cookie = f"stationmaster={browser.cookies['stationmaster']}"
     socket = connect(f"{api.url.replace('http', 'ws')}/live/fleet", additional_headers={"Cookie": cookie}, legacy=True)
-    socket.recv(timeout=10)
+    socket.recv(timeout=WAIT_S)
     return socket
+
+
+HELLO = '{"type": "hello", "hardware": {"hostname": "h", "os": "o", "platform": "p", "program_version": "1"}}'
+
+
+def test_a_program_whose_key_has_died_leaves_the_link_to_the_one_that_had_it(api: Api) -> None:
+    bench = api.cast.station.id
+    with api.database.open() as db:
+        dead = create_station_key(db, api.cast.dev, bench)
+        key_id = db.session.scalars(select(ApiKey.id).where(ApiKey.prefix == dead[:12])).one()
+
+    def link(key: str) -> ClientConnection:
+        address = f"{api.url.replace('http', 'ws')}/api/station/link"
+        return connect(address, additional_headers={"Authorization": f"Bearer {key}"}, compression=None, legacy=True)
+
+    with link(dead) as late, link(api.keys["bench"]) as first, api.database.open() as db:
+        first.send(HELLO)
+        assert "welcome" in str(first.recv(timeout=WAIT_S))
+        delete_station_key(db, api.cast.dev, bench, key_id)
+        late.send(HELLO)
+
+        assert closed_with(late) == 1008
+        assert closed_with(first) == 1013
+        with link(api.keys["bench"]) as again:
+            again.send(HELLO)
+            assert "welcome" in str(again.recv(timeout=WAIT_S))
 
 
 def closed_with(socket: ClientConnection) -> int | None:
     """The code with which the portal closes it, after what was on its way."""
     try:
         while True:
-            socket.recv(timeout=10)
+            socket.recv(timeout=WAIT_S)
     except ConnectionClosed as closed:
         return closed.rcvd.code if closed.rcvd is not None else None
 
@@ -50,4 +81,4 @@ def test_a_list_of_whom_a_station_leaves_loads_again_and_others_go_on(api: Api) 
 
         assert closed_with(veras) == RIGHTS_CHANGED
         for still_open in (vics, devs):
-            assert bench in str(still_open.recv(timeout=10))
+            assert bench in str(still_open.recv(timeout=WAIT_S))

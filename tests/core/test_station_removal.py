@@ -6,9 +6,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from portal.database import Database, Db
 from portal.errors import Conflict, Forbidden, Invalid, NotFound, PortalError, Unauthorized
+from portal.models import AuditEntry
 from portal.services import presence
 from portal.services.api_keys import authenticate_key, create_station_key
 from portal.services.installations import note_uploads_waiting
@@ -78,12 +80,16 @@ def test_an_archived_station_is_gone_from_lists_and_kept_in_its_records(db: Db, 
 
 
 def test_a_station_without_records_is_deleted(db: Db, database: Database, cast: Cast) -> None:
+    wanted = StationChanges(notes="Left bench", metadata={"fixture": 12})
+    update_station(db, cast.dev, cast.other_station.id, wanted)
     create_station_key(db, cast.dev, cast.other_station.id)
 
     assert remove_station(db, cast.dev, cast.other_station.id) is False
 
     with pytest.raises(NotFound):
         show_archived(db, cast.vera, cast.other_station.id)
+    (deleted,) = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "station:deleted"))
+    assert deleted.before == {"notes": "Left bench", "metadata.fixture": 12}
 
 
 def test_a_restored_station_has_its_records_and_no_keys(db: Db, cast: Cast) -> None:

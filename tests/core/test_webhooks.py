@@ -11,7 +11,7 @@ from sqlalchemy import event, func, select
 
 from portal.database import Database, Db
 from portal.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound
-from portal.models import Webhook, WebhookDelivery
+from portal.models import AuditEntry, Webhook, WebhookDelivery
 from portal.models.base import new_id
 from portal.services import webhook_deliveries as queue
 from portal.services.run_removal import delete_runs
@@ -239,6 +239,21 @@ def test_the_secret_is_stored_encrypted_and_lost_with_the_portals_key(db: Db, ca
     with pytest.raises(SecretLost):
         unseal("another key", stored)
     assert unseal("k" * 32, seal("k" * 32, secret)) == secret
+
+
+def test_the_audit_keeps_the_host_and_nothing_that_may_be_a_secret(db: Db, cast: Cast) -> None:
+    webhook_id = create_webhook(db, cast.ada, "Chat", "https://hooks.example.com/services/T0/secret?token=secret")
+    update_webhook(db, cast.ada, webhook_id, name="Chat")
+    update_webhook(db, cast.ada, webhook_id, url="https://hooks.example.com/services/T0/other-secret")
+    delete_webhook(db, cast.ada, webhook_id)
+
+    noted = [(one.action, one.before, one.after) for one in db.session.scalars(select(AuditEntry))]
+    noted = [one for one in noted if one[0].startswith("webhook:")]
+    assert sorted(action for action, _, _ in noted) == ["webhook:created", "webhook:deleted", "webhook:updated"]
+    assert "secret" not in str(noted)
+    ((before, after),) = [(before, after) for action, before, after in noted if action == "webhook:updated"]
+    assert before["url"].startswith("https://hooks.example.com/… (")
+    assert before["url"] != after["url"]
 
 
 def test_a_signature_is_an_hmac_of_time_and_body() -> None:

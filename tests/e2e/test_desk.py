@@ -58,7 +58,7 @@ def test_a_copy_button_says_what_it_copies_and_that_it_did(portal, desk):
     station = portal.command("station", "create", "Bench 7")
     desk.goto(f"/stations/{station}")
     desk.get_by_role("button", name="New setup token").click()
-    button = desk.get_by_role("button", name="Copy the enrol command for Linux", exact=True)
+    button = desk.get_by_role("button", name="Copy the install command for Linux", exact=True)
 
     button.click()
 

@@ -10,6 +10,8 @@ from hypothesis import settings
 
 from tests.engine.bench import Bench, open_bench
 
+collect_ignore = ["procedures"]  # among them are tests, for the engine to run
+
 # A slow machine is no counterexample.
 settings.register_profile("engine", deadline=None, max_examples=60)
 settings.load_profile("engine")

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from station.connectors.common.values import has_nan, plain, point
 from station.connectors.openhtf_run.plan import Plan
-from station.connectors.openhtf_run.values import has_nan, plain, point
 from station.planning import plan_events
 from station.protocol import MAX_FRAME_BYTES, PlannedPhase
 from station.text import clean, readable_line

@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 from portal import permission_table, web
 from portal.app import create_app, stop
 from portal.models import ApiKey, LogLine, Measurement, Phase, Station, User, WebhookDelivery
+from portal.own_wheel import own_wheel
 from portal.permission_table import BENCH, SIGN_IN, SOCKETS, STATION, WHO, YES, Row
 from portal.services import accounts, attachments, invitations, sign_ins, teams, webhook_deliveries
 from portal.services.actors import SYSTEM, Role
@@ -131,7 +132,7 @@ def plant(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             "invitation_id": made.id, "token": made.token, "user_id": person(db, "theo", Role.VIEWER).id,
             "serial_number": "SN-0001", "parts/number": "PCBA-100", "part_number": "PCBA-100", "batches/number": "B1",
             "revision_number": "A", "tag": "1.0", "switch": "off", "filename": "js/theme.js", "name": "runs.list",
-            "proof": "nothing",
+            "proof": "nothing", "dist/name": own_wheel().name,
             "deployments/id": run_id,
             "measurements/name": "m",
             "s/number": f"ST-{cast.station.number:04d}",
@@ -199,11 +200,12 @@ def happened(row: Row, answer: TestResponse, cell: str) -> bool:
 
 
 # Admitted, and refused for another reason: there are no deployments, no machine is enrolled, the station is not
-# archived, and a signed address proves itself.
+# archived and has no picture, and a signed address proves itself.
 UNKNOWN = {
     "deployments_v2.deployments_get": {404},
     "installations.revoke": {404},
     "station_removal.restore": {404},
+    "station_settings.thumbnail": {404},
     "uploads.download": {403, 404},
     "uploads.upload": {403, 404},
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask.testing import FlaskClient
 
 from portal.database import Db
-from portal.services.actors import SYSTEM
+from portal.services.actors import SYSTEM, Role
 from portal.services.procedures import create_procedure, get_procedure, linked_procedures
 from portal.services.runs import create_run
 from portal.services.stations import create_station
@@ -67,10 +69,12 @@ def test_archiving_and_restoring_keep_the_runs(admin: FlaskClient, db: Db) -> No
     assert "Final test" in admin.get("/procedures?search=final").text
 
 
-def test_statistics_follow_the_address_and_say_what_they_do_not_understand(viewer: FlaskClient, db: Db) -> None:
+def test_statistics_follow_the_address_and_say_what_they_do_not_understand(
+    viewer: FlaskClient, sign_in: Callable[[Role], FlaskClient], db: Db
+) -> None:
     procedure = create_procedure(db, SYSTEM, "Final test")
     page = f"/procedures/{procedure.id}"
-    empty = viewer.get(page)
+    empty, for_engineers = viewer.get(page), sign_in(Role.DEVELOPER).get(page)
     create_run(db, SYSTEM, record(procedure.id))
     day = BEGAN_AT.date().isoformat()
 
@@ -80,8 +84,8 @@ def test_statistics_follow_the_address_and_say_what_they_do_not_understand(viewe
     one = viewer.get(f"{page}/measurements/rail_3v3?from={day}&until={day}&simulated=yes")
     unknown = viewer.get(f"{page}/measurements/no/such?until={day}")
 
-    assert "requests.post(" in empty.text
-    assert "http://localhost/api/v2/runs" in empty.text
+    assert "as soon as somebody starts them at a bench" in empty.text
+    assert 'requests.post("http://localhost/api/v2/runs"' in for_engineers.text
     assert "Phases by failure" in found.text
     assert "rail_3v3" in found.text
     assert "No run counts here" in none.text

@@ -166,13 +166,17 @@ def test_a_picture_is_shown_where_it_can_do_nothing(admin: FlaskClient, viewer: 
 
     address = re.search(r'class="station-picture" src="([^"]+)"', viewer.get(answer.location).text)
     assert address is not None
+    small = re.search(r'class="row-picture" src="([^"]+)"', viewer.get("/stations").text)
+    assert small is not None
+    assert Image.open(io.BytesIO(viewer.get(html.unescape(small[1])).data)).size == (40, 30)
     with viewer.get(address[1]) as shown:
         assert (shown.status_code, shown.content_type) == (200, "image/jpeg")
         assert shown.headers["Content-Security-Policy"].startswith("sandbox")
     shown_id = seen(settings(admin, station_id), 1)
     removed = admin.post(f"/stations/{station_id}/picture/remove", data={"seen": shown_id})
     assert "station-picture" not in admin.get(removed.location).text
-    assert viewer.get(address[1]).status_code == 404
+    assert [viewer.get(html.unescape(one)).status_code for one in (address[1], small[1])] == [404, 404]
+    assert "row-picture" not in viewer.get("/stations").text
 
 
 @pytest.mark.parametrize(

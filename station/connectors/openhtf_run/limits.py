@@ -6,7 +6,7 @@ import re
 import types
 from typing import Any
 
-from .values import plain
+from ..common.values import plain
 
 
 def limits_of(measurement: Any, is_judged: bool = False) -> list[dict[str, Any]]:

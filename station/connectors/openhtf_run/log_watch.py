@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
+from ..common.reasons import own_file
+from ..common.wire import Wire
 from .phases import PhaseWatch
-from .reasons import own_file
-from .wire import Wire
 
 _LEVELS = (
     (logging.CRITICAL, "CRITICAL"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from ..common.values import has_nan, plain, point
 from .limits import limits_of
-from .values import has_nan, plain, point
 
 _OUTCOMES = {"PASS": "PASS", "FAIL": "FAIL"}
 

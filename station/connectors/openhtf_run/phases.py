@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..common.hooks import hook
+from ..common.wire import Wire
 from . import reasons
-from .hooks import hook
 from .measured import declared, holds_nan, judged, written
 from .plan import Plan, name_of
-from .wire import Wire
 
 _ANNOUNCE_S = 0.05  # at most; usually well under a millisecond
 _STOP_POLL_S = 0.2  # a phase that cannot be interrupted is left behind after this, not after OpenHTF's 3 s

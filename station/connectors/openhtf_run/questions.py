@@ -7,8 +7,8 @@ import time
 import uuid
 from typing import Any
 
+from ..common.wire import Wire
 from .phases import PhaseWatch
-from .wire import Wire
 
 _POLL_S = 0.1  # a waiting thread must come back to Python now and then to notice that it is being stopped
 

@@ -1,31 +1,10 @@
-"""Why a phase or a script ended as it did, in words for the person at the bench."""
+"""Why a phase ended as it did, in words for the person at the bench."""
 
 from __future__ import annotations
 
-import functools
-import traceback
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-_LAST_LINES = 12
-
-
-def exception_in_words(error: BaseException, folder: str, frames: TracebackType | None = None) -> str:
-    """One line: what was raised, and where in the procedure's own files."""
-    if isinstance(error, SyntaxError) and error.filename:
-        where = f"{own_file(error.filename, folder) or error.filename}, line {error.lineno}"
-        return f"{type(error).__name__}: {error.msg} ({where})"
-    text = str(error).strip()
-    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    place = _place(frames if frames is not None else error.__traceback__, folder)
-    return f"{what} ({place})" if place else what
-
-
-def traceback_in_words(error: BaseException) -> str:
-    """The last lines of the traceback, without the frames of the connector."""
-    lines = traceback.format_exception(type(error), error, _own_frames(error.__traceback__))
-    return "\n".join("".join(lines).rstrip().split("\n")[-_LAST_LINES:])
+from ..common.reasons import exception_in_words
 
 
 def phase_in_words(attempt: Any, folder: str) -> str | None:
@@ -76,32 +55,3 @@ def _failure_in_words(measurement: Any) -> str:
     if holds_nan(measurement):
         return f"{name} = {value}: not a number"
     return f"{name} = {value}{units}: not {' and '.join(broken) or 'as required'}"
-
-
-def _place(frames: TracebackType | None, folder: str) -> str | None:
-    """The innermost frame in a file of the procedure."""
-    place = None
-    for frame in traceback.extract_tb(frames):
-        own = own_file(frame.filename, folder)
-        if own:
-            place = f"{own}, line {frame.lineno}"
-    return place
-
-
-@functools.lru_cache(maxsize=1024)  # asked for every line that a script prints
-def own_file(path: str, folder: str) -> str | None:
-    """A source file of the procedure, relative to its folder; None for others and those of an environment in it."""
-    try:
-        relative = Path(path).absolute().relative_to(folder)
-    except ValueError:
-        return None
-    is_foreign = path.startswith("<") or not {".venv", "venv", "site-packages"}.isdisjoint(relative.parts)
-    return None if is_foreign else str(relative)
-
-
-def _own_frames(frames: TracebackType | None) -> TracebackType | None:
-    """The traceback from the first frame that is not the connector's."""
-    here = Path(__file__).absolute().parent
-    while frames is not None and Path(frames.tb_frame.f_code.co_filename).absolute().parent == here:
-        frames = frames.tb_next
-    return frames

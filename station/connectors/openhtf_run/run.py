@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
-import os
 import signal
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
-from . import reasons
-from .output import LoosePipes, Printing
+from ..common import reasons
+from ..common.output import LoosePipes, Printing
+from ..common.parents import die_with_parent
+from ..common.scripts import execute
+from ..common.wire import Wire, flush_before_hard_exit
 from .session import Session
-from .wire import Wire
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def run(pipes: list[int], folder: str, entry: str, attachments: str) -> int:
@@ -33,7 +30,7 @@ def run(pipes: list[int], folder: str, entry: str, attachments: str) -> int:
     loose = LoosePipes(wire, session.watch, stdout_fd, stderr_fd)
     session.watch.before_boundary = loose.drain
     _end_with_the_station(session)
-    _flush_before_hard_exit(wire)
+    flush_before_hard_exit(wire)
     wire.listen(session.take)
     try:
         return _run_script(wire, session, printing, folder, entry)
@@ -55,7 +52,7 @@ def _run_script(wire: Wire, session: Session, printing: Printing, folder: str, e
     printing.install()
     try:
         _disarm_portal_client(folder)
-        _execute(str(Path(folder, entry)))
+        execute(str(Path(folder, entry)))
     except SystemExit as leaving:
         return _leave(wire, session, leaving)
     except BaseException as error:  # noqa: BLE001 - the edge between the user's script and the station
@@ -69,16 +66,6 @@ def _run_script(wire: Wire, session: Session, printing: Printing, folder: str, e
         )
         return 1
     return 0
-
-
-def _execute(path: str) -> None:
-    """As the interpreter does it for the program named on its command line."""
-    module = types.ModuleType("__main__")
-    module.__dict__.update(__file__=path, __builtins__=__builtins__, __cached__=None)
-    sys.modules["__main__"] = module
-    sys.argv[:] = [path]
-    code = compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
-    exec(code, module.__dict__)  # noqa: S102 - to execute the script is what this program is for
 
 
 def _leave(wire: Wire, session: Session, leaving: SystemExit) -> int:
@@ -103,19 +90,7 @@ def _missing_framework(error: ImportError) -> tuple[str, str]:
 def _end_with_the_station(session: Session) -> None:
     """SIGTERM stops the test and makes instruments safe; so does, on Linux, the death of the station."""
     signal.signal(signal.SIGTERM, lambda *_: session.stop())
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _flush_before_hard_exit(wire: Wire) -> None:
-    """A script that leaves by ``os._exit`` must not take with it what it said just before."""
-    leave = os._exit
-
-    def flush_and_leave(status: int) -> Any:
-        wire.finish(1.0)
-        leave(status)
-
-    os._exit = flush_and_leave
+    die_with_parent(signal.SIGTERM)
 
 
 def _disarm_portal_client(folder: str) -> None:

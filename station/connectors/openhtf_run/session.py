@@ -10,13 +10,13 @@ import threading
 import time
 from typing import Any
 
-from .hooks import hook
+from ..common.hooks import hook
+from ..common.wire import Wire
 from .log_watch import LogWatch
 from .phases import PhaseWatch
 from .plan import Plan
 from .questions import QuestionDesk
 from .unit import UnitDesk
-from .wire import Wire
 
 _ORPHAN_LIMIT_S = 10.0  # to make instruments safe after the station died
 

@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from .wire import Wire
+from ..common.wire import Wire
 
 _FIELDS = ("serial_number", "part_number", "revision_number", "batch_number")
 

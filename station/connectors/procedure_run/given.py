@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from stationmaster_shared.values import plain
+from ..common.values import plain
 
 MOST_METADATA = 50
 LONGEST_TEXT = 1000  # of metadata

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stationmaster_shared.reasons import own_file
-
+from ..common.reasons import own_file
 from .given import Metadata
 
 _UNIT_FIELDS = ("serial_number", "part_number", "revision_number", "batch_number")

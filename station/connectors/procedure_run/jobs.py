@@ -16,8 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stationmaster_shared import reasons
-
+from ..common import reasons
 from .given import Measured, Metadata
 from .handles import Attach, Log, LogBridge, Outcome, PhaseHandle, Results, Run, Screen, UnitHandle
 from .plug_calls import PlugHandle

@@ -1,4 +1,4 @@
-"""Holds one plug: makes it, serves its calls one at a time, takes it down. Started by `start`.
+"""Holds one plug: makes it, serves its calls one at a time, takes it down. Started by `run`.
 
 The first command is ``make``: the reference of the class and the keyword arguments of its constructor, the address to
 listen on and its key. ``take_down`` calls the plug's own ``tear_down``, ``tearDown`` or ``close``, and ends it all.
@@ -15,10 +15,9 @@ import threading
 from multiprocessing.connection import Listener
 from typing import Any
 
-from stationmaster_shared import reasons
-from stationmaster_shared.output import LoosePipes, Printing
-from stationmaster_shared.wire import Wire
-
+from ..common import reasons
+from ..common.output import LoosePipes, Printing
+from ..common.wire import Wire
 from . import jobs
 
 _TAKE_DOWN = ("tear_down", "tearDown", "close")

@@ -1,4 +1,4 @@
-"""Executes phases of a declared procedure, one after the other. Started by `start`.
+"""Executes phases of a declared procedure, one after the other. Started by `run`.
 
 A job names a phase; its messages are those of the connectors (`station.connectors`), and at its end ``done``: how the
 function ended, and everything that it measured.
@@ -12,9 +12,8 @@ import sys
 import threading
 from typing import Any
 
-from stationmaster_shared.output import LoosePipes, Printing
-from stationmaster_shared.wire import Wire
-
+from ..common.output import LoosePipes, Printing
+from ..common.wire import Wire
 from . import jobs
 
 

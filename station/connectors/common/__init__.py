@@ -1,0 +1,1 @@
+"""What all connectors share: the pipes to the station, output, values, reasons."""
