@@ -44,6 +44,13 @@ class Station(Edited, Base):
         _listed("presence", "name_key", "id"),
         _listed("presence_since", "id"),
         _listed("team_id", "name_key", "id"),
+        Index(
+            "ix_stations_archived",
+            "archived_at",
+            "id",
+            sqlite_where=text("archived_at IS NOT NULL"),
+            postgresql_where=text("archived_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)

@@ -25,6 +25,7 @@ from portal.services.stations import create_station, list_stations, show_station
 from portal.services.teams import create_team, delete_team
 from portal.services.uptime_details import show_uptime
 from tests.cast import NOON, Cast, run_in
+from tests.core.test_run_lists import explain, listening
 
 FACTS = MachineFacts("pc-1", "Debian 13", "linux_x86_64", "0.1.0")
 
@@ -125,6 +126,16 @@ def test_a_station_comes_back_under_another_name_when_its_own_is_taken(db: Db, c
 
     assert [tuple(issue.path) for issue in refused.value.issues] == [("name",)]
     assert {row.name for row in list_stations(db, cast.vera)} == {"BENCH 7", "Bench 7 (old)", "Otto's bench"}
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+def test_the_archived_ones_are_read_in_order_from_an_index(db: Db, database: Database, cast: Cast) -> None:
+    with listening(database) as heard:
+        list_archived(db, cast.vera)
+
+    plan = explain(db, *heard[-1])
+    assert "ix_stations_archived" in plan[0]
+    assert not [step for step in plan if "TEMP B-TREE" in step], plan
 
 
 def test_who_may_not_change_stations_takes_none_away(db: Db, cast: Cast) -> None:
