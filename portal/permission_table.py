@@ -40,7 +40,8 @@ when this file is not as the code is. What the roles are for is in [people.md](p
 | 404 | there is no such page for them |
 
 Where a cell says yes, viewers and operators who are in a team get 404 for the stations of other teams, and for all that
-is beneath them. A station's key opens no page; over the API it reads runs and changes only what is its own.
+is beneath them. A station's key opens no page. Over the API it reads, stores runs, and makes and changes units, which
+a record may do as well; of runs and files it changes only its own.
 """
 
 
