@@ -81,11 +81,14 @@ def measure() -> list[Figure]:
         _write(bare)
         live, stopped = [], []
         for _ in range(ROUNDS):
+            seen.settle()
             alone = _bare(bare)
             before = seen.count
             live.append(_go(streamed) / alone)
             assert seen.count >= before + WATCHERS * PHASES / 10, "the browsers have seen little of the run"
-            stopped.append(_go(streamed, portal) / _bare(bare))
+            seen.settle()
+            alone = _bare(bare)
+            stopped.append(_go(streamed, portal) / alone)
     return [
         Figure(
             "7",
@@ -136,6 +139,13 @@ class _Seen:
 
     def __init__(self) -> None:
         self.count = 0
+
+    def settle(self) -> None:
+        """Wait until they get nothing more: what is measured next has the machine for itself."""
+        before = -1
+        while before != self.count:
+            before = self.count
+            time.sleep(0.5)
 
     def watch(self, url: str, headers: dict[str, str]) -> None:
         with contextlib.suppress(ConnectionClosed), connect(url, additional_headers=headers, max_size=None) as socket:

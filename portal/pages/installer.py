@@ -13,8 +13,7 @@ import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, request, send_file, url_for
-from markupsafe import escape
+from flask import Blueprint, Response, render_template, request, send_file, url_for
 
 from portal.errors import NotFound
 from portal.own_wheel import own_wheel
@@ -43,16 +42,11 @@ def windows() -> Response:
 
 
 @pages.get("/dist/")
-def index() -> Response:
+def index() -> str:
     """The files that there are, with their hashes, as ``pip install --find-links`` reads them."""
-    wheel = own_wheel()
-    address = f"{url_for('installer.wheel', name=wheel.name)}#sha256={wheel.sha256}"
-    page = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Programs of this portal</title></head>'
-        f'<body><h1>Programs of this portal</h1><p><a href="{escape(address)}">{escape(wheel.name)}</a></p>'
-        f"<p>SHA-256 {wheel.sha256}</p></body></html>\n"
-    )
-    return _whole(page.encode(), "text/html; charset=utf-8")
+    own = own_wheel()
+    address = f"{url_for('installer.wheel', name=own.name)}#sha256={own.sha256}"
+    return render_template("install/index.html", wheel=own, address=address)
 
 
 @pages.get("/dist/<name>")

@@ -19,7 +19,11 @@ from tests.cast import Cast, run_in
 from tests.core.test_run_lists import explain, listening
 
 SERIALS = ["ORV3-12K-2026-000123", "ORV3-12K-2026-000124", "orv3-12k-2026-100123", "100%_ß", "Ä-1", "1"]
-SOON = datetime.now(UTC) + timedelta(minutes=11)
+
+
+def soon() -> datetime:
+    """When the chore comes to what was stored just now."""
+    return datetime.now(UTC) + timedelta(minutes=11)
 
 
 def store(db: Db, cast: Cast, serials: list[str] = SERIALS) -> dict[str, str]:
@@ -40,8 +44,8 @@ def test_every_piece_finds_its_units(db: Db, cast: Cast, is_kept: bool, monkeypa
     monkeypatch.setattr(serial_search, "AT_ONCE", 2)
     units = store(db, cast)
     if is_kept:
-        assert keep_serial_pieces(db, SOON) == len(SERIALS)
-        assert keep_serial_pieces(db, SOON) == 0
+        assert keep_serial_pieces(db, soon()) == len(SERIALS)
+        assert keep_serial_pieces(db, soon()) == 0
 
     for serial in SERIALS:
         key = same(serial)
@@ -56,7 +60,7 @@ def test_every_piece_finds_its_units(db: Db, cast: Cast, is_kept: bool, monkeypa
 
 def test_a_renamed_unit_is_found_by_its_new_number_only_and_a_deleted_one_not_at_all(db: Db, cast: Cast) -> None:
     units = store(db, cast, ["KEPT-1"])
-    keep_serial_pieces(db, SOON)
+    keep_serial_pieces(db, soon())
 
     update_unit(db, cast.dev, "KEPT-1", UnitChanges(new_serial_number="MOVED-2"))
 
@@ -73,13 +77,13 @@ def test_units_of_the_last_minutes_are_left_to_the_next_turn(db: Db, cast: Cast)
     store(db, cast, ["NEW-1"])
 
     assert keep_serial_pieces(db) == 0
-    assert keep_serial_pieces(db, SOON) == 1
+    assert keep_serial_pieces(db, soon()) == 1
 
 
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 def test_no_table_is_read_as_a_whole(db: Db, database: Database, cast: Cast) -> None:
     store(db, cast)
-    keep_serial_pieces(db, SOON)
+    keep_serial_pieces(db, soon())
 
     with listening(database) as heard:
         units_with_piece(db, "000123", 200)
