@@ -16,6 +16,7 @@ from .parents import die_with_parent
 from .texts import shortened
 from .wire import Wire, flush_before_hard_exit
 
+ERROR_STATUS = 5  # of tests that gave no verdict, contract/run-json.md §2.3
 ORPHAN_LIMIT_S = 10.0  # to make instruments safe after the station died
 _BEGIN_S = 2.0  # at most, to be heard
 _ANNOUNCE_S = 0.05  # at most; usually well under a millisecond
@@ -56,6 +57,20 @@ class Stage:
         self.printing.put_back()
         self._loose.drain()
         self.wire.finish()
+
+    def carry_out(self, tests: Callable[[], tuple[str, int, str | None]]) -> int:
+        """Run a framework's tests, which return outcome, exit status and error. Report their end; return the status."""
+        self.printing.install()
+        try:
+            outcome, status, error = tests()
+            if not self.stop_asked:
+                self.wire.emit("test_end", outcome=outcome, error=error, exit_code=status)
+            return status
+        except Stopped:
+            return ERROR_STATUS
+        finally:
+            self.wire.emit("script_end")
+            self.close()
 
     def identify(self, mode: str, unit: dict[str, Any]) -> dict[str, Any]:
         """The unit under test. ``mode``: ``ask``, ``auto`` (what is known counts) or ``never``. Waits for the station.

@@ -10,25 +10,13 @@ from typing import Any
 from ..common.log_lines import LogLines
 from ..common.missing import missing_in_words
 from ..common.reasons import exception_in_words
-from ..common.stage import Stage, Stopped
-
-_ERROR_STATUS = 5
+from ..common.stage import ERROR_STATUS, Stage
 
 
 def run(pipes: list[int], folder: str, entry: str, identification: str) -> int:
     """``entry``: the one file to run, else empty; ``identification``: JSON with ``mode`` and ``unit``."""
     stage = Stage(pipes, folder)
-    stage.printing.install()
-    try:
-        outcome, status, error = _session(stage, entry, **json.loads(identification))
-        if not stage.stop_asked:
-            stage.wire.emit("test_end", outcome=outcome, error=error, exit_code=status)
-        return status
-    except Stopped:
-        return _ERROR_STATUS
-    finally:
-        stage.wire.emit("script_end")
-        stage.close()
+    return stage.carry_out(lambda: _session(stage, entry, **json.loads(identification)))
 
 
 def _session(stage: Stage, entry: str, mode: str, unit: dict[str, Any]) -> tuple[str, int, str | None]:
@@ -40,7 +28,7 @@ def _session(stage: Stage, entry: str, mode: str, unit: dict[str, Any]) -> tuple
         words = missing_in_words("pytest", error)
         stage.begin_run([], {})
         stage.log("ERROR", words)
-        return "ERROR", _ERROR_STATUS, words
+        return "ERROR", ERROR_STATUS, words
     LogLines(stage).install()
     plugin = Plugin(stage, mode, unit)
     cache = tempfile.mkdtemp(prefix="stationmaster-pytest-")
@@ -48,7 +36,7 @@ def _session(stage: Stage, entry: str, mode: str, unit: dict[str, Any]) -> tuple
         status = int(pytest.main(_arguments(entry, cache), plugins=[plugin]))
     except Exception as error:  # noqa: BLE001 - of a plugin, or of a warning that the project makes an error
         plugin.findings.internal_error = exception_in_words(error, stage.folder)
-        status = _ERROR_STATUS
+        status = ERROR_STATUS
     finally:
         shutil.rmtree(cache, ignore_errors=True)
     verdict = plugin.findings.verdict(status, stage.printing.last_words)

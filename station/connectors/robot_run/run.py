@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..common.missing import missing_in_words
-from ..common.stage import Stage, Stopped
+from ..common.stage import ERROR_STATUS, Stage
 
-_FAILED, _ERROR = 1, 5  # exit codes, contract/run-json.md §2.3
+_FAILED = 1  # exit code, contract/run-json.md §2.3
 _LONGEST_NAME = 200  # characters
 _LIBRARY = Path(__file__).parent.parent / "robot_library"
 
@@ -21,17 +21,7 @@ def run(pipes: list[int], folder: str, entry: str, attachments: str, identificat
     stage = Stage(pipes, folder)
     sys.dont_write_bytecode = True  # of the project's libraries, whose folder is left as it was
     sys.path.append(str(_LIBRARY))  # behind the project's own, which win
-    stage.printing.install()
-    try:
-        outcome, status, error = _suites(stage, entry, attachments, **json.loads(identification))
-        if not stage.stop_asked:
-            stage.wire.emit("test_end", outcome=outcome, error=error, exit_code=status)
-        return status
-    except Stopped:
-        return _ERROR
-    finally:
-        stage.wire.emit("script_end")
-        stage.close()
+    return stage.carry_out(lambda: _suites(stage, entry, attachments, **json.loads(identification)))
 
 
 def _suites(stage: Stage, entry: str, attachments: str, mode: str, unit: dict[str, Any]) -> tuple[str, int, str | None]:
@@ -61,7 +51,7 @@ def _suites(stage: Stage, entry: str, attachments: str, mode: str, unit: dict[st
     try:
         result = suite.run(listener=listener, console="none", output=str(output), log=None, report=None)
     except DataError as error:
-        return "ERROR", _ERROR, f"Robot Framework cannot execute the suites: {error}"
+        return "ERROR", ERROR_STATUS, f"Robot Framework cannot execute the suites: {error}"
     if output.is_file():
         size = output.stat().st_size
         stage.wire.emit(
@@ -73,7 +63,7 @@ def _suites(stage: Stage, entry: str, attachments: str, mode: str, unit: dict[st
 def _refusal(stage: Stage, words: str) -> tuple[str, int, str | None]:
     stage.begin_run([], {})
     stage.log("ERROR", words)
-    return "ERROR", _ERROR, words
+    return "ERROR", ERROR_STATUS, words
 
 
 def _documentation(suite: Any) -> str | None:
@@ -111,11 +101,11 @@ def _file_of(test: Any, folder: str) -> str:
 
 def _verdict(outcomes: list[str], teardown_error: str | None, status: int) -> tuple[str, int, str | None]:
     if not outcomes:
-        return "ERROR", _ERROR, "Robot Framework executed no test case."
+        return "ERROR", ERROR_STATUS, "Robot Framework executed no test case."
     if "ERROR" in outcomes:
-        return "ERROR", _ERROR, None
+        return "ERROR", ERROR_STATUS, None
     if "FAIL" in outcomes or teardown_error:
         return "FAIL", _FAILED, teardown_error
     if status:
-        return "ERROR", _ERROR, f"Robot Framework ended with status {status}."
+        return "ERROR", ERROR_STATUS, f"Robot Framework ended with status {status}."
     return "PASS", 0, None
